@@ -1,0 +1,1 @@
+//! Context, cache tiers and the fault service.
