@@ -5,7 +5,9 @@
 //! Addresses are plain numbers (`u64`): a device address means nothing to the CPU in general, and
 //! turning it into a pointer is the implementation's business.
 
-use gpuio_core::Result;
+use gpuio_core::{Error, ErrorCode, Result};
+
+use crate::mapping::PAGE_BYTES;
 
 /// Who makes the device. The specification's `gpuio_gpu_vendor_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +77,9 @@ pub trait Device: Send + Sync {
     /// Allocates pinned host memory that kernels can address.
     fn allocate_shared(&self, length_bytes: usize) -> Result<Box<dyn SharedMemory>>;
 
-    /// Makes existing page-aligned host memory addressable by kernels and returns the address they
-    /// use. The memory must stay mapped until `unregister_host`.
+    /// Makes existing host memory addressable by kernels and returns the address they use. Address
+    /// and length are multiples of 4096 bytes. The memory must stay mapped until
+    /// `unregister_host`.
     fn register_host(&self, host_address: usize, length_bytes: usize) -> Result<u64>;
 
     /// Undoes `register_host`.
@@ -99,15 +102,26 @@ pub trait Device: Send + Sync {
     ///
     /// # Safety
     /// As `copy_to_device`, and both ranges stay valid until the ticket is done.
-    unsafe fn start_copy_to_device(&self, device: u64, host: usize, length_bytes: usize) -> Result<CopyTicket>;
+    unsafe fn start_copy_to_device(
+        &self,
+        device: u64,
+        host: usize,
+        length_bytes: usize,
+    ) -> Result<CopyTicket>;
 
     /// Starts a copy from device memory to pinned host memory by the copy engine.
     ///
     /// # Safety
     /// As `copy_to_host`, and both ranges stay valid until the ticket is done.
-    unsafe fn start_copy_to_host(&self, host: usize, device: u64, length_bytes: usize) -> Result<CopyTicket>;
+    unsafe fn start_copy_to_host(
+        &self,
+        host: usize,
+        device: u64,
+        length_bytes: usize,
+    ) -> Result<CopyTicket>;
 
-    /// Whether the copy is done. Tickets complete in the order they were given. Does not wait.
+    /// Whether the copy is done. Tickets of one direction complete in the order they were given; the
+    /// two directions are independent. Does not wait.
     fn copy_done(&self, ticket: CopyTicket) -> Result<bool>;
 
     /// Waits until all work launched on this device's stream is done; at most `timeout_us`.
@@ -115,4 +129,31 @@ pub trait Device: Send + Sync {
 
     /// The stream kernels are launched on: a `CUstream` as a number; 0 on the host device.
     fn stream(&self) -> u64;
+}
+
+/// Whether a range can be registered with any device: whole pages, inside the address space.
+pub(crate) fn check_registrable(host_address: usize, length_bytes: usize) -> Result<()> {
+    let refuse = |reason: String| {
+        Err(Error::new(
+            ErrorCode::InvalidArgument,
+            "register host memory",
+            reason,
+        ))
+    };
+    if host_address == 0 || host_address % PAGE_BYTES != 0 {
+        return refuse(format!(
+            "address {host_address:#x} is not a multiple of {PAGE_BYTES}"
+        ));
+    }
+    if length_bytes == 0 || length_bytes % PAGE_BYTES != 0 {
+        return refuse(format!(
+            "length {length_bytes} is not a positive multiple of {PAGE_BYTES} bytes"
+        ));
+    }
+    if host_address.checked_add(length_bytes).is_none() {
+        return refuse(format!(
+            "{length_bytes} bytes at {host_address:#x} leave the address space"
+        ));
+    }
+    Ok(())
 }

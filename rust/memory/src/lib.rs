@@ -1,1 +1,12 @@
-//! Memory and devices.
+//! Memory and devices: where kernels run, the memory they address, and who hands it out.
+//!
+//! - [`device`]: the [`Device`](device::Device) trait, the one abstraction over GPU and CPU.
+//! - [`host`]: the host device: ordinary memory, kernels on CPU threads.
+//! - [`mapping`]: an owned, zeroed, page-aligned piece of the address space.
+//!
+//! Everything unsafe that gpuio's Rust side does with memory happens in this crate, so that the
+//! crates above it can stay safe code.
+
+pub mod device;
+pub mod host;
+pub mod mapping;
