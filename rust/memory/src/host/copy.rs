@@ -6,16 +6,19 @@
 //! other side belongs to the caller for the duration of the call and is accessed plainly, which
 //! lets it be unaligned.
 //!
-//! The body moves eight 8-byte words a turn: all loads before all stores, so that the loads do
-//! not wait behind the stores. Compilers do not merge or vectorise atomic accesses, hence by hand.
+//! The body moves 64 bytes a turn. Compilers do not merge or vectorise atomic accesses, so 8-byte
+//! words are the best that portable code gets: about a third of `memcpy`'s speed inside the
+//! caches. On x86-64 a turn is therefore four 16-byte vector moves (`vector`).
 
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8};
 
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod vector;
+
 const WORD_BYTES: usize = 8;
-const WORDS_PER_TURN: usize = 8;
-const TURN_BYTES: usize = WORD_BYTES * WORDS_PER_TURN;
+const TURN_BYTES: usize = 64;
 
 /// Copies `length_bytes` from plain memory at `plain` to shared memory at `shared`.
 ///
@@ -37,13 +40,21 @@ pub(super) unsafe fn load_words(plain: usize, shared: usize, length_bytes: usize
     unsafe { walk::<Load>(shared, plain, length_bytes) }
 }
 
-/// One direction of a copy: how a piece of each width moves. `shared` is aligned to the width.
+/// One direction of a copy: how a piece of each width moves. `shared` is aligned to the width, for
+/// `move_turn` to 16 bytes.
 trait Direction {
     unsafe fn move_1(shared: *mut u8, plain: *mut u8);
     unsafe fn move_2(shared: *mut u8, plain: *mut u8);
     unsafe fn move_4(shared: *mut u8, plain: *mut u8);
     unsafe fn move_8(shared: *mut u8, plain: *mut u8);
-    unsafe fn move_turn(shared: *mut u8, plain: *mut u8);
+
+    #[inline(always)]
+    unsafe fn move_turn(shared: *mut u8, plain: *mut u8) {
+        for offset_bytes in (0..TURN_BYTES).step_by(WORD_BYTES) {
+            // SAFETY: a turn is this many words, and the caller has both ranges hold a turn.
+            unsafe { Self::move_8(shared.add(offset_bytes), plain.add(offset_bytes)) };
+        }
+    }
 }
 
 struct Store;
@@ -81,15 +92,11 @@ impl Direction for Store {
     store_one!(move_4, AtomicU32, u32);
     store_one!(move_8, AtomicU64, u64);
 
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     #[inline(always)]
     unsafe fn move_turn(shared: *mut u8, plain: *mut u8) {
         // SAFETY: `walk` keeps both pieces inside their ranges and the shared one aligned.
-        unsafe {
-            let words = plain.cast::<[u64; WORDS_PER_TURN]>().read_unaligned();
-            for (index, word) in words.into_iter().enumerate() {
-                AtomicU64::from_ptr(shared.cast::<u64>().add(index)).store(word, Relaxed);
-            }
-        }
+        unsafe { vector::move_64(shared, plain) };
     }
 }
 
@@ -99,21 +106,16 @@ impl Direction for Load {
     load_one!(move_4, AtomicU32, u32);
     load_one!(move_8, AtomicU64, u64);
 
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     #[inline(always)]
     unsafe fn move_turn(shared: *mut u8, plain: *mut u8) {
         // SAFETY: `walk` keeps both pieces inside their ranges and the shared one aligned.
-        unsafe {
-            let mut words = [0_u64; WORDS_PER_TURN];
-            for (index, word) in words.iter_mut().enumerate() {
-                *word = AtomicU64::from_ptr(shared.cast::<u64>().add(index)).load(Relaxed);
-            }
-            plain.cast::<[u64; WORDS_PER_TURN]>().write_unaligned(words);
-        }
+        unsafe { vector::move_64(plain, shared) };
     }
 }
 
-/// Moves the range in pieces that are aligned on the shared side: a head up to the first whole
-/// word, the words, a tail. An element that is aligned to its size is never torn by a head or a
+/// Moves the range in pieces that are aligned on the shared side: a head up to the first
+/// 16-byte boundary, the turns and words, a tail. An element that is aligned to its size is never torn by a head or a
 /// tail step, because these too are as wide as the alignment allows.
 ///
 /// # Safety
@@ -143,6 +145,9 @@ unsafe fn walk<D: Direction>(shared: usize, plain: usize, length_bytes: usize) {
     }
     if shared.addr() & 4 != 0 && left_bytes >= 4 {
         step!(move_4, 4);
+    }
+    if shared.addr() & 8 != 0 && left_bytes >= WORD_BYTES {
+        step!(move_8, WORD_BYTES);
     }
     // A head step is left out only when fewer bytes are left than its width; then so are all
     // wider steps below, and the narrower ones are aligned.
