@@ -79,14 +79,14 @@ impl ErrorCode {
     pub const fn from_errno(errno: i32) -> Self {
         // Linux numbers; core stays free of libc so that it builds and runs anywhere.
         match errno {
-            1 | 13 | 30 => Self::Permission,              // EPERM EACCES EROFS
-            2 | 6 | 19 | 20 => Self::NotFound,            // ENOENT ENXIO ENODEV ENOTDIR
-            11 | 16 | 26 => Self::Busy,                   // EAGAIN EBUSY ETXTBSY
-            12 => Self::NoMemory,                         // ENOMEM
-            21 | 22 | 36 => Self::InvalidArgument,        // EISDIR EINVAL ENAMETOOLONG
-            38 | 95 => Self::Unsupported,                 // ENOSYS EOPNOTSUPP
-            62 | 110 => Self::Timeout,                    // ETIME ETIMEDOUT
-            125 => Self::Canceled,                        // ECANCELED
+            1 | 13 | 30 => Self::Permission,       // EPERM EACCES EROFS
+            2 | 6 | 19 | 20 => Self::NotFound,     // ENOENT ENXIO ENODEV ENOTDIR
+            11 | 16 | 26 => Self::Busy,            // EAGAIN EBUSY ETXTBSY
+            12 => Self::NoMemory,                  // ENOMEM
+            21 | 22 | 36 => Self::InvalidArgument, // EISDIR EINVAL ENAMETOOLONG
+            38 | 95 => Self::Unsupported,          // ENOSYS EOPNOTSUPP
+            62 | 110 => Self::Timeout,             // ETIME ETIMEDOUT
+            125 => Self::Canceled,                 // ECANCELED
             _ => Self::Io,
         }
     }

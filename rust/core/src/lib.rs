@@ -3,5 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod limits;
+mod suggest;
+pub mod units;
+pub mod uri;
 
 pub use error::{Error, ErrorCode, Result};
