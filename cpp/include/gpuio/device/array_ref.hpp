@@ -1,0 +1,268 @@
+/// \file
+/// `ArrayRef<T>`: the array inside a kernel. `a[i]` reads, `a[i] = v` writes, wherever the element
+/// happens to be.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "gpuio/device/array_view.hpp"
+#include "gpuio/device/element.hpp"
+#include "gpuio/device/errors.hpp"
+#include "gpuio/device/pager.hpp"
+#include "gpuio/device/pin.hpp"
+#include "gpuio/device/platform.hpp"
+
+namespace gpuio {
+
+/// A kernel's handle of a `GPUIOArray<T>`. Trivially copyable; pass it by value. `ArrayRef<const T>`
+/// can only read: writing through it does not compile.
+///
+/// Every access may wait for its page, at most `io_timeout_us`. One that fails, or whose index is
+/// out of range, reads as `T{}` (or writes nothing) and leaves an error for `Context::synchronize`.
+///
+/// Concurrency: as with plain memory, two threads that touch the same element, one of them writing,
+/// need their own ordering. Elements of 1, 2, 4 or 8 bytes that lie aligned are never torn.
+///
+/// \tparam T trivially copyable, 1 to 4096 bytes. It may straddle pages.
+template <class T>
+class ArrayRef {
+    using Value = std::remove_const_t<T>;
+    static_assert(device::kIsElement<Value>,
+                  "gpuio: an element must be trivially copyable and of 1 to 4096 bytes");
+
+    /// What `a[i]` of a writable array yields.
+    class Element {
+    public:
+        GPUIO_DEVICE Element(const ArrayRef& array, std::size_t index)
+            : array_(array), index_(index) {}
+        GPUIO_DEVICE operator Value() const { return array_.load(index_); }
+        GPUIO_DEVICE const Element& operator=(const Value& value) const {
+            array_.store(index_, value);
+            return *this;
+        }
+        GPUIO_DEVICE const Element& operator=(const Element& other) const {
+            return *this = static_cast<Value>(other);
+        }
+        /// Load, then store: not atomic.
+        GPUIO_DEVICE const Element& operator+=(const Value& value) const {
+            return *this = static_cast<Value>(array_.load(index_) + value);
+        }
+        GPUIO_DEVICE const Element& operator-=(const Value& value) const {
+            return *this = static_cast<Value>(array_.load(index_) - value);
+        }
+        GPUIO_DEVICE const Element& operator*=(const Value& value) const {
+            return *this = static_cast<Value>(array_.load(index_) * value);
+        }
+
+    private:
+        const ArrayRef& array_;
+        std::size_t index_;
+    };
+
+public:
+    using value_type = Value;
+
+    /// Made by `GPUIOArray::ref()`.
+    GPUIO_HOST_DEVICE explicit ArrayRef(const device::ArrayView& view) : view_(view) {}
+
+    /// A writable array can be read by whoever only reads.
+    template <class U, class = std::enable_if_t<std::is_same_v<const U, T>>>
+    GPUIO_HOST_DEVICE ArrayRef(const ArrayRef<U>& other) : view_(other.view()) {}
+
+    /// Elements.
+    GPUIO_HOST_DEVICE std::size_t size() const { return view_.element_count; }
+
+    /// The element: a value where T is const, else something that reads and can be assigned.
+    GPUIO_DEVICE decltype(auto) operator[](std::size_t index) const {
+        if constexpr (std::is_const_v<T>) {
+            return load(index);
+        } else {
+            return Element(*this, index);
+        }
+    }
+
+    /// Holds the element's page; see `PinGuard`.
+    GPUIO_DEVICE PinGuard<T> pin(std::size_t index) const { return PinGuard<T>(*this, index); }
+
+    /// Hints that the element is wanted soon. Does not wait.
+    GPUIO_DEVICE void prefetch(std::size_t index) const {
+        if (index >= view_.element_count || view_.direct != nullptr) return;
+        const std::uint64_t byte = byte_of(index);
+        device::prefetch_page(*view_.cache, view_.table, {view_.array, byte >> view_.page_shift});
+    }
+
+    /// Reads an element.
+    GPUIO_DEVICE Value load(std::size_t index) const {
+        if (index >= view_.element_count) [[unlikely]] return out_of_range(index);
+        const std::uint64_t byte = byte_of(index);
+        if (!view_.regular) [[unlikely]] return load_in_pieces(byte);
+        if (view_.direct != nullptr) {
+            return device::load_element<Value>(view_.direct + index * sizeof(Value));
+        }
+        const std::uint64_t* word = view_.table + (byte >> view_.page_shift);
+        const device::PageEntry before{platform::load_acquire(word)};
+        if (before.resident() && before.flag()) [[likely]] {
+            const std::byte* page =
+                view_.frames + (std::uint64_t{before.frame()} << view_.page_shift);
+            const Value value = device::load_element<Value>(page + offset_in_page(byte));
+            platform::fence_acquire();
+            const device::PageEntry after{platform::load_relaxed(word)};
+            if (before.same_residency(after)) [[likely]] {
+                if (view_.counts_hits) count_hit();
+                return value;
+            }
+        }
+        return load_by_fault(byte);
+    }
+
+    /// Writes an element.
+    GPUIO_DEVICE void store(std::size_t index, const Value& value) const {
+        static_assert(!std::is_const_v<T>, "gpuio: this array is read-only (ArrayRef<const T>)");
+        if (index >= view_.element_count) [[unlikely]] {
+            out_of_range(index);
+            return;
+        }
+        const std::uint64_t byte = byte_of(index);
+        if (!view_.regular) [[unlikely]] return store_in_pieces(byte, value);
+        if (view_.direct != nullptr) {
+            return device::store_element(view_.direct + index * sizeof(Value), value);
+        }
+        std::uint64_t* word = view_.table + (byte >> view_.page_shift);
+        std::uint32_t frame;
+        if (!device::try_pin(word, &frame)) [[unlikely]] return store_by_fault(byte, value);
+        std::byte* page = view_.frames + (std::uint64_t{frame} << view_.page_shift);
+        device::store_element(page + offset_in_page(byte), value);
+        device::release_pins_dirty(word, 1);
+        if (view_.counts_hits) count_hit();
+    }
+
+    /// What the host filled in.
+    GPUIO_HOST_DEVICE const device::ArrayView& view() const { return view_; }
+
+private:
+    friend class PinGuard<T>;
+
+    GPUIO_DEVICE std::uint64_t byte_of(std::size_t index) const {
+        return view_.origin + index * sizeof(Value);
+    }
+    GPUIO_DEVICE std::uint64_t offset_in_page(std::uint64_t byte) const {
+        return byte & ((std::uint64_t{1} << view_.page_shift) - 1);
+    }
+    GPUIO_DEVICE device::PageKey key_of(std::uint64_t byte) const {
+        return {view_.array, byte >> view_.page_shift};
+    }
+
+    GPUIO_DEVICE void count_hit() const {
+        platform::count(&device::statistics(*view_.cache).hits, 1);
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE Value load_by_fault(std::uint64_t byte) const {
+        device::ElementBuffer<Value> buffer;
+        const std::uint64_t offset = offset_in_page(byte);
+        const bool ok = device::with_page<device::Hold::kReleaseClean>(
+            *view_.cache, view_.table, key_of(byte), byte - view_.origin,
+            [&](std::byte* page) { buffer.value = device::load_element<Value>(page + offset); });
+        return ok ? buffer.value : Value{};
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE void store_by_fault(std::uint64_t byte, const Value& value) const {
+        const std::uint64_t offset = offset_in_page(byte);
+        device::with_page<device::Hold::kReleaseDirty>(
+            *view_.cache, view_.table, key_of(byte), byte - view_.origin,
+            [&](std::byte* page) { device::store_element(page + offset, value); });
+    }
+
+    /// Calls `piece(bytes in the page, offset in the element, count)` for every page under the
+    /// element, or for the direct memory. An element of 4096 bytes lies on at most 9 pages of 512.
+    template <device::Hold hold, class Piece>
+    GPUIO_DEVICE bool for_each_piece(std::uint64_t byte, Piece piece) const {
+        if (view_.direct != nullptr) {
+            piece(view_.direct + (byte - view_.origin), 0, sizeof(Value));
+            return true;
+        }
+        const std::uint64_t page_bytes = std::uint64_t{1} << view_.page_shift;
+        for (std::size_t done = 0; done < sizeof(Value);) {
+            const std::uint64_t at = byte + done;
+            const std::uint64_t offset = offset_in_page(at);
+            const std::uint64_t room = page_bytes - offset;
+            const std::size_t rest = sizeof(Value) - done;
+            const std::size_t count = rest < room ? rest : static_cast<std::size_t>(room);
+            const bool ok = device::with_page<hold>(
+                *view_.cache, view_.table, key_of(at), at - view_.origin,
+                [&](std::byte* page) { piece(page + offset, done, count); });
+            if (!ok) return false;
+            done += count;
+        }
+        return true;
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE Value load_in_pieces(std::uint64_t byte) const {
+        device::ElementBuffer<Value> buffer;
+        const bool ok = for_each_piece<device::Hold::kReleaseClean>(
+            byte, [&](std::byte* from, std::size_t done, std::size_t count) {
+                device::load_bytes(buffer.bytes + done, from, count);
+            });
+        return ok ? buffer.value : Value{};
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE void store_in_pieces(std::uint64_t byte, const Value& value) const {
+        device::ElementBuffer<Value> buffer;
+        buffer.value = value;
+        for_each_piece<device::Hold::kReleaseDirty>(
+            byte, [&](std::byte* to, std::size_t done, std::size_t count) {
+                device::store_bytes(to, buffer.bytes + done, count);
+            });
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE Value out_of_range(std::size_t index) const {
+        device::record_error(
+            view_.cache->error, static_cast<std::uint32_t>(device::DeviceError::kInvalidArgument), 0,
+            {view_.array, 0, index * sizeof(Value)});
+        return Value{};
+    }
+
+    device::ArrayView view_;
+};
+
+template <class T>
+GPUIO_DEVICE GPUIO_NOINLINE bool PinGuard<T>::move_to(std::size_t index) {
+    release();
+    const device::ArrayView& view = array_.view();
+    if (index >= view.element_count) return false;  // array_.load() reports it
+    if (view.direct != nullptr) {
+        base_ = view.direct;
+        first_ = 0;
+        count_ = view.element_count;
+        return true;
+    }
+    const std::uint64_t byte = array_.byte_of(index);
+    const std::uint64_t offset = array_.offset_in_page(byte);
+    const std::uint64_t page_bytes = std::uint64_t{1} << view.page_shift;
+    if (offset + sizeof(Value) > page_bytes) return false;
+
+    std::uint64_t* word = view.table + (byte >> view.page_shift);
+    std::byte* page = nullptr;
+    std::uint32_t frame;
+    if (device::try_pin(word, &frame)) {
+        page = view.frames + (std::uint64_t{frame} << view.page_shift);
+        if (view.counts_hits) array_.count_hit();
+    } else {
+        const bool ok = device::with_page<device::Hold::kKeep>(
+            *view.cache, view.table, array_.key_of(byte), byte - view.origin,
+            [&](std::byte* bytes) { page = bytes; });
+        if (!ok) return false;
+    }
+    word_ = word;
+    const std::uint64_t before = offset / sizeof(Value);  // whole elements before it on this page
+    const std::uint64_t on_page = before + (page_bytes - offset) / sizeof(Value);
+    first_ = index < before ? 0 : index - before;
+    base_ = page + offset - (index - first_) * sizeof(Value);
+    const std::uint64_t left = view.element_count - first_;
+    const std::uint64_t held = on_page - (before - (index - first_));
+    count_ = left < held ? left : held;
+    return true;
+}
+
+}  // namespace gpuio

@@ -1,0 +1,271 @@
+/// \file
+/// One page access that missed, as a state machine. `advance` does what can be done now and never
+/// waits, so a warp can drive many of them at once: all faults are issued before any is awaited.
+///
+///     looking ── resident ──────────────────────────────────────────► ready (pinned)
+///        │ INVALID, or BUSY without owner: take ownership
+///        ▼
+///     needs frame ──► writing back a dirty victim ──► needs frame
+///        ▼
+///     needs slot ──► waiting for the host ──► copying ──► publish ──► ready (pinned)
+///
+/// A fault that fails gives everything back but what the host may still touch.
+#pragma once
+
+#include <cstdint>
+
+#include "gpuio/device/errors.hpp"
+#include "gpuio/device/fault_ring.hpp"
+#include "gpuio/device/frames.hpp"
+#include "gpuio/device/layout.hpp"
+#include "gpuio/device/page_entry.hpp"
+#include "gpuio/device/platform.hpp"
+
+namespace gpuio::device {
+
+/// The array and page that are wanted.
+struct PageKey {
+    std::uint32_t array;
+    std::uint64_t page;
+};
+
+/// See the file's comment. Used by one lane, the leader of those that want the same page.
+class Fault {
+public:
+    /// \param pins how many lanes want the page; it is pinned that many times when ready.
+    GPUIO_DEVICE Fault(const Cache& cache, std::uint64_t* word, PageKey key, std::uint32_t pins)
+        : cache_(cache), word_(word), key_(key), pins_(pins) {}
+
+    /// Takes the next steps that need no waiting.
+    GPUIO_DEVICE void advance() {
+        for (int tries = 0; step_ == Step::kLooking && tries < kLookTries; ++tries) look();
+        if (step_ == Step::kNeedsFrame) seek_frame();
+        if (step_ == Step::kWritingBack) poll_write_back();
+        if (step_ == Step::kNeedsSlot) issue();
+        if (step_ == Step::kWaiting) poll_read();
+    }
+
+    /// A source is there: the caller copies a page from `source()` to `frame_bytes()`.
+    GPUIO_DEVICE bool wants_copy() const { return step_ == Step::kCopying; }
+    GPUIO_DEVICE const std::byte* source() const { return source_; }
+
+    /// The frame's bytes, once the fault wants a copy or is ready.
+    GPUIO_DEVICE std::byte* frame_bytes() const { return frame_address(cache_, frame_); }
+
+    /// The copy is made: lets everyone see the page, pinned for this fault's lanes.
+    GPUIO_DEVICE void publish() {
+        if (slot_taken_) finish_answer(cache_, slot_);
+        slot_taken_ = false;
+        const PageEntry entry = entry_.with_frame(frame_)
+                                    .with_state(PageState::kValid)
+                                    .with_flag(true)
+                                    .with_pins(pins_);
+        platform::store_release(word_, entry.word());
+        platform::count(&statistics(cache_).filled_bytes, std::uint64_t{1} << cache_.page_shift);
+        step_ = Step::kReady;
+    }
+
+    GPUIO_DEVICE bool ready() const { return step_ == Step::kReady; }
+    GPUIO_DEVICE bool failed() const { return step_ == Step::kFailed; }
+    /// Whether the page was there after all, without this fault bringing it.
+    GPUIO_DEVICE bool was_hit() const { return hit_; }
+
+    /// The deadline has passed, or the service is gone: gives up what can be given up.
+    GPUIO_DEVICE void give_up(DeviceError code) {
+        switch (step_) {
+            case Step::kNeedsFrame:
+            case Step::kNeedsSlot: fail(static_cast<std::uint32_t>(code), 0); return;
+            case Step::kWaiting:
+                // The host may still answer: leave the page BUSY without an owner. Whoever needs it
+                // next takes it over; if nobody does, the CLOCK hand or the host will.
+                platform::store_release(word_, entry_.with_frame(frame_).with_flag(false).word());
+                break;
+            case Step::kWritingBack:
+                // The host may still read the victim's frame, so the victim stays FLUSHING, which
+                // keeps it in place, until the host repairs the tables. The wanted page is free.
+                platform::store_release(word_, entry_.evicted().word());
+                break;
+            default: break;
+        }
+        set_failed(static_cast<std::uint32_t>(code), 0);
+    }
+
+    GPUIO_DEVICE std::uint32_t error_code() const { return error_code_; }
+    GPUIO_DEVICE std::uint32_t os_error() const { return os_error_; }
+
+private:
+    /// Pins are taken by compare-exchange; on a hot page another thread often gets in between.
+    static constexpr int kLookTries = 8;
+
+    enum class Step {
+        kLooking, kNeedsFrame, kWritingBack, kNeedsSlot, kWaiting, kCopying, kReady, kFailed
+    };
+
+    GPUIO_DEVICE void look() {
+        std::uint64_t seen = platform::load_acquire(word_);
+        const PageEntry entry{seen};
+        if (entry.resident()) {
+            if (entry.pins() + pins_ > PageEntry::kMaxPins) {
+                return set_failed(static_cast<std::uint32_t>(DeviceError::kBusy), 0);
+            }
+            const PageEntry pinned = entry.with_flag(true).with_pins(entry.pins() + pins_);
+            if (!platform::compare_exchange(word_, seen, pinned.word())) return;
+            frame_ = entry.frame();
+            hit_ = true;
+            step_ = Step::kReady;
+            return;
+        }
+        if (entry.state() == PageState::kBusy && entry.flag()) return;  // another fault brings it
+        const PageEntry owned = entry.with_state(PageState::kBusy).with_flag(true);
+        if (!platform::compare_exchange(word_, seen, owned.word())) return;
+        entry_ = owned;
+        if (entry.state() == PageState::kInvalid) {
+            step_ = Step::kNeedsFrame;
+            return;
+        }
+        frame_ = entry.frame();
+        slot_ = unpack_slot(platform::load_acquire(cache_.frame_slots + frame_));
+        slot_taken_ = true;
+        step_ = Step::kWaiting;
+    }
+
+    GPUIO_DEVICE void seek_frame() {
+        const Victim victim = find_victim(cache_);
+        if (victim.kind == Victim::Kind::kNone) return;
+        if (victim.kind == Victim::Kind::kDirty) return begin_write_back(victim.frame);
+        frame_ = victim.frame;
+        settle_in_frame();
+    }
+
+    /// The frame is claimed: enters this page as its owner.
+    GPUIO_DEVICE void settle_in_frame() {
+        platform::store_release(cache_.frame_owners + frame_, owner_word(key_.array, key_.page));
+        platform::store_release(word_, entry_.with_frame(frame_).word());
+        const std::byte* mapped = cache_.arrays[key_.array].mapped;
+        if (mapped != nullptr) {
+            source_ = mapped + (key_.page << cache_.page_shift);
+            platform::count(&statistics(cache_).misses, 1);
+            step_ = Step::kCopying;
+        } else {
+            step_ = Step::kNeedsSlot;
+        }
+    }
+
+    GPUIO_DEVICE void begin_write_back(std::uint32_t frame) {
+        const std::uint64_t owner = platform::load_acquire(cache_.frame_owners + frame);
+        if ((owner & kFrameOwned) == 0) return;
+        const ArrayDescriptor& array = cache_.arrays[owner_array(owner)];
+        std::uint64_t* word = array.table + owner_page(owner);
+        std::uint64_t seen = platform::load_acquire(word);
+        const PageEntry entry{seen};
+        const bool still = entry.state() == PageState::kDirty && entry.frame() == frame &&
+                           entry.pins() == 0;
+        if (!still || !take_slot(cache_, platform::shard_hint(), &slot_)) return;
+        if (!platform::compare_exchange(word, seen, entry.with_state(PageState::kFlushing).word())) {
+            free_slot(cache_, slot_);
+            return;
+        }
+        platform::count(&statistics(cache_).write_backs, 1);
+        victim_frame_ = frame;
+        victim_word_ = word;
+        push_fault(cache_, FaultOperation::kWriteBack, owner_array(owner), owner_page(owner), slot_,
+                   frame);
+        step_ = Step::kWritingBack;
+    }
+
+    GPUIO_DEVICE void poll_write_back() {
+        const Answer answer = poll_answer(cache_, slot_);
+        if (answer.outcome == Outcome::kNone) return;
+        finish_answer(cache_, slot_);
+        if (answer.outcome == Outcome::kFailed) {
+            // Nothing is lost: the victim stays dirty, and it is this access that fails.
+            leave_flushing(PageState::kDirty, false);
+            return fail_with_answer(answer.source);
+        }
+        if (!leave_flushing(PageState::kValid, true)) {
+            step_ = Step::kNeedsFrame;  // someone wrote to it or pinned it meanwhile
+            return;
+        }
+        frame_ = victim_frame_;
+        settle_in_frame();
+    }
+
+    /// Ends a write-back: FLUSHING becomes `state`, or the page is evicted if nobody uses it.
+    /// Returns whether it was evicted. The loop repeats only when another thread made progress.
+    GPUIO_DEVICE bool leave_flushing(PageState state, bool evict) {
+        std::uint64_t seen = platform::load_acquire(victim_word_);
+        for (;;) {
+            const PageEntry entry{seen};
+            if (entry.state() != PageState::kFlushing) return false;  // written to: DIRTY again
+            const bool leaves = evict && entry.pins() == 0;
+            const PageEntry next = leaves ? entry.evicted() : entry.with_state(state);
+            if (!platform::compare_exchange(victim_word_, seen, next.word())) continue;
+            if (!leaves) return false;
+            platform::store_release(cache_.frame_owners + victim_frame_, kFrameClaimed);
+            platform::count(&statistics(cache_).evictions, 1);
+            return true;
+        }
+    }
+
+    GPUIO_DEVICE void issue() {
+        if (!take_slot(cache_, platform::shard_hint(), &slot_)) return;
+        slot_taken_ = true;
+        platform::store_release(cache_.frame_slots + frame_, pack_slot(slot_));
+        platform::count(&statistics(cache_).misses, 1);
+        push_fault(cache_, FaultOperation::kRead, key_.array, key_.page, slot_, frame_);
+        step_ = Step::kWaiting;
+    }
+
+    GPUIO_DEVICE void poll_read() {
+        const Answer answer = poll_answer(cache_, slot_);
+        switch (answer.outcome) {
+            case Outcome::kNone: return;
+            case Outcome::kCopy:
+                source_ = reinterpret_cast<const std::byte*>(answer.source);
+                step_ = Step::kCopying;
+                return;
+            case Outcome::kDone: publish(); return;
+            case Outcome::kFailed:
+                finish_answer(cache_, slot_);
+                slot_taken_ = false;
+                return fail_with_answer(answer.source);
+        }
+    }
+
+    GPUIO_DEVICE void fail_with_answer(std::uint64_t source) {
+        fail(static_cast<std::uint32_t>(source & 0xffffffff),
+             static_cast<std::uint32_t>(source >> 32));
+    }
+
+    /// Gives back the page, and the frame if there is one, and fails. The page is INVALID again, so
+    /// a later access tries anew.
+    GPUIO_DEVICE void fail(std::uint32_t code, std::uint32_t os_error) {
+        platform::store_release(word_, entry_.evicted().word());
+        if (frame_ != kNoFrame) free_frame(cache_, frame_);
+        set_failed(code, os_error);
+    }
+
+    GPUIO_DEVICE void set_failed(std::uint32_t code, std::uint32_t os_error) {
+        error_code_ = code;
+        os_error_ = os_error;
+        step_ = Step::kFailed;
+    }
+
+    const Cache& cache_;
+    std::uint64_t* word_;
+    const PageKey key_;
+    const std::uint32_t pins_;
+    Step step_ = Step::kLooking;
+    bool hit_ = false;
+    bool slot_taken_ = false;
+    PageEntry entry_{0};  ///< what this fault, as the page's owner, has written into the table
+    std::uint32_t frame_ = kNoFrame;
+    std::uint32_t victim_frame_ = kNoFrame;
+    std::uint64_t* victim_word_ = nullptr;
+    Slot slot_{};
+    const std::byte* source_ = nullptr;
+    std::uint32_t error_code_ = 0;
+    std::uint32_t os_error_ = 0;
+};
+
+}  // namespace gpuio::device

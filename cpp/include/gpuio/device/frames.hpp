@@ -1,0 +1,123 @@
+/// \file
+/// Frames: where a page's bytes live near the device, and how one is won for a new page.
+///
+/// Every frame has an owner word: FREE, CLAIMED (a thread is putting a page into it), or the page
+/// it holds. Replacement is CLOCK with a second chance: the hand passes over pinned and busy
+/// frames, clears the accessed flag of the others, and takes the first whose flag was clear.
+#pragma once
+
+#include <cstdint>
+
+#include "gpuio/device/fault_ring.hpp"
+#include "gpuio/device/layout.hpp"
+#include "gpuio/device/page_entry.hpp"
+#include "gpuio/device/platform.hpp"
+
+namespace gpuio::device {
+
+inline constexpr std::uint64_t kFrameFree = 0;
+inline constexpr std::uint64_t kFrameClaimed = 1;
+inline constexpr std::uint64_t kFrameOwned = std::uint64_t{1} << 63;
+inline constexpr std::uint32_t kNoFrame = ~std::uint32_t{0};
+
+/// The hand looks at no more than this many frames before the caller gets a turn at other things.
+inline constexpr std::uint32_t kMaxHandSteps = 1024;
+
+GPUIO_DEVICE inline std::uint64_t owner_word(std::uint64_t array, std::uint64_t page) {
+    return kFrameOwned | (array << 48) | page;
+}
+GPUIO_DEVICE inline std::uint64_t owner_array(std::uint64_t owner) {
+    return (owner >> 48) & (kMaxArrays - 1);
+}
+GPUIO_DEVICE inline std::uint64_t owner_page(std::uint64_t owner) {
+    return owner & (kMaxPages - 1);
+}
+
+GPUIO_DEVICE inline std::byte* frame_address(const Cache& cache, std::uint32_t frame) {
+    return cache.frames + (std::uint64_t{frame} << cache.page_shift);
+}
+
+GPUIO_DEVICE inline StatisticsShard& statistics(const Cache& cache) {
+    return cache.statistics[platform::shard_hint() % kStatisticsShards];
+}
+
+/// Gives back a claimed frame.
+GPUIO_DEVICE inline void free_frame(const Cache& cache, std::uint32_t frame) {
+    platform::store_release(cache.frame_owners + frame, kFrameFree);
+}
+
+/// A frame the hand stopped at.
+struct Victim {
+    enum class Kind {
+        kNone,   ///< nothing to take in this stretch
+        kTaken,  ///< `frame` is the caller's, claimed
+        kDirty,  ///< `frame` holds a page that must be written back first
+    };
+    Kind kind;
+    std::uint32_t frame;
+};
+
+/// A prefetch nobody came for: once the host has answered it, its frame can be had.
+GPUIO_DEVICE inline bool take_stale_prefetch(const Cache& cache, std::uint64_t* word,
+                                             PageEntry entry) {
+    const Slot slot = unpack_slot(platform::load_acquire(cache.frame_slots + entry.frame()));
+    if (poll_answer(cache, slot).outcome == Outcome::kNone) return false;
+    std::uint64_t expected = entry.word();
+    if (!platform::compare_exchange(word, expected, entry.with_flag(true).word())) return false;
+    // Now owned. The slot was read before ownership, but ownership changes only through this
+    // compare-exchange, and the entry (version included) was still the one the slot was read for.
+    finish_answer(cache, slot);
+    platform::store_release(cache.frame_owners + entry.frame(), kFrameClaimed);
+    platform::store_release(word, entry.evicted().word());
+    return true;
+}
+
+/// What the hand does with one owned frame.
+GPUIO_DEVICE inline Victim::Kind visit_frame(const Cache& cache, std::uint32_t frame,
+                                             std::uint64_t owner) {
+    std::uint64_t* word = cache.arrays[owner_array(owner)].table + owner_page(owner);
+    const PageEntry entry{platform::load_acquire(word)};
+    if (entry.state() == PageState::kInvalid || entry.frame() != frame) return Victim::Kind::kNone;
+    if (entry.state() == PageState::kBusy) {
+        return !entry.flag() && take_stale_prefetch(cache, word, entry) ? Victim::Kind::kTaken
+                                                                        : Victim::Kind::kNone;
+    }
+    if (entry.pins() != 0 || entry.state() == PageState::kFlushing) return Victim::Kind::kNone;
+    std::uint64_t expected = entry.word();
+    if (entry.flag()) {
+        platform::compare_exchange(word, expected, entry.with_flag(false).word());
+        return Victim::Kind::kNone;
+    }
+    if (entry.state() == PageState::kDirty) return Victim::Kind::kDirty;
+    if (!platform::compare_exchange(word, expected, entry.evicted().word())) {
+        return Victim::Kind::kNone;
+    }
+    // The page is gone from the table, so nobody but this thread can reach the frame.
+    platform::store_release(cache.frame_owners + frame, kFrameClaimed);
+    platform::count(&statistics(cache).evictions, 1);
+    return Victim::Kind::kTaken;
+}
+
+/// Moves the hand until it wins a frame or finds a dirty one; at most twice around, at most
+/// `kMaxHandSteps`. Does not wait.
+GPUIO_DEVICE inline Victim find_victim(const Cache& cache) {
+    const std::uint32_t twice = 2 * cache.frame_count;
+    const std::uint32_t steps = twice < kMaxHandSteps ? twice : kMaxHandSteps;
+    for (std::uint32_t step = 0; step < steps; ++step) {
+        const auto frame =
+            static_cast<std::uint32_t>(platform::fetch_add(cache.clock_hand, 1) % cache.frame_count);
+        std::uint64_t owner = platform::load_acquire(cache.frame_owners + frame);
+        if (owner == kFrameClaimed) continue;
+        if (owner == kFrameFree) {
+            if (!platform::compare_exchange(cache.frame_owners + frame, owner, kFrameClaimed)) {
+                continue;
+            }
+            return {Victim::Kind::kTaken, frame};
+        }
+        const Victim::Kind kind = visit_frame(cache, frame, owner);
+        if (kind != Victim::Kind::kNone) return {kind, frame};
+    }
+    return {Victim::Kind::kNone, kNoFrame};
+}
+
+}  // namespace gpuio::device

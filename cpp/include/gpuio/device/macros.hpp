@@ -1,0 +1,26 @@
+/// \file
+/// The few macros of gpuio: how a function is marked as device code or as a kernel.
+///
+/// One source serves two compilers. Under nvcc the marks are CUDA's; under a C++ compiler they
+/// vanish, and the host device runs the same code on CPU threads.
+#pragma once
+
+#if defined(__CUDACC__)
+/// Marks a kernel: a function that `gpuio::launch` starts on every thread of a grid.
+#define GPUIO_KERNEL __global__
+/// Marks a function that kernels call.
+#define GPUIO_DEVICE __device__
+/// Marks a function that host code and kernels call.
+#define GPUIO_HOST_DEVICE __host__ __device__
+#else
+#define GPUIO_KERNEL
+#define GPUIO_DEVICE
+#define GPUIO_HOST_DEVICE
+#endif
+
+/// Keeps the slow path out of line, so that the hit path stays small enough to inline.
+#if defined(__CUDACC__)
+#define GPUIO_NOINLINE __noinline__
+#else
+#define GPUIO_NOINLINE __attribute__((noinline))
+#endif

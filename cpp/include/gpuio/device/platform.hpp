@@ -1,0 +1,35 @@
+/// \file
+/// Everything device code needs from the machine it runs on, and nothing else: atomic words, data
+/// words, the lanes of a warp, a clock, a pause. Three implementations: CUDA, the host device, and
+/// (in the tests) a simulator that makes every call here a scheduling point.
+///
+/// Each implementation defines, in namespace `gpuio::platform`:
+///
+///     uint64_t load_relaxed(const uint64_t*), load_acquire(const uint64_t*)
+///     void     store_relaxed(uint64_t*, uint64_t), store_release(uint64_t*, uint64_t)
+///     bool     compare_exchange(uint64_t*, uint64_t& expected, uint64_t desired)  // acq_rel, strong
+///     uint64_t fetch_add, fetch_or, fetch_and(uint64_t*, uint64_t)                // acq_rel
+///     void     count(uint64_t*, uint64_t)              // relaxed add, result unused (statistics)
+///     uint64_t load_acquire_system(const uint64_t*)    // memory the host writes too
+///     void     store_release_system(uint64_t*, uint64_t)
+///     void     fence_acquire()                         // orders data loads before a re-check
+///     W        load_data<W>(const W*), void store_data<W>(W*, W)   // relaxed; W of 1, 2, 4, 8 bytes
+///     class    Warp    // converge(), lane(), mask(), match(), ballot(), shuffle(), sync()
+///     void     copy_page(const Warp&, std::byte* to, const std::byte* from, size_t bytes)
+///     uint64_t now_us()
+///     void     pause(uint32_t attempt)                 // grows from a spin to a short sleep
+///     void     ring_doorbell(device::SharedControl*)   // wakes a sleeping host service
+///     uint32_t shard_hint()                            // any number that differs between blocks
+///     uint64_t thread_index(), thread_count()
+///
+/// Scopes: the plain atomics order among the threads of one device; those named `_system` also
+/// against the host.
+#pragma once
+
+#if defined(GPUIO_PLATFORM_HEADER)
+#include GPUIO_PLATFORM_HEADER
+#elif defined(__CUDACC__)
+#include "gpuio/device/platform_cuda.hpp"
+#else
+#include "gpuio/device/platform_host.hpp"
+#endif

@@ -1,0 +1,203 @@
+/// \file
+/// The platform of CUDA devices, compute capability 7.0 and later (PTX memory model).
+///
+/// Words that several threads touch are read and written by `.relaxed`, `.acquire` and `.release`
+/// operations: those bypass the multiprocessor's own cache, which is not coherent.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "gpuio/device/layout.hpp"
+
+namespace gpuio::platform {
+
+using Word = unsigned long long;  // CUDA's name for 64 bits in its atomics
+
+__device__ inline std::uint64_t load_relaxed(const std::uint64_t* word) {
+    std::uint64_t value;
+    asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+    return value;
+}
+__device__ inline std::uint64_t load_acquire(const std::uint64_t* word) {
+    std::uint64_t value;
+    asm volatile("ld.acquire.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+    return value;
+}
+__device__ inline void store_relaxed(std::uint64_t* word, std::uint64_t value) {
+    asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+__device__ inline void store_release(std::uint64_t* word, std::uint64_t value) {
+    asm volatile("st.release.gpu.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+__device__ inline bool compare_exchange(std::uint64_t* word, std::uint64_t& expected,
+                                        std::uint64_t desired) {
+    std::uint64_t seen;
+    asm volatile("atom.acq_rel.gpu.global.cas.b64 %0, [%1], %2, %3;"
+                 : "=l"(seen)
+                 : "l"(word), "l"(expected), "l"(desired)
+                 : "memory");
+    const bool swapped = seen == expected;
+    expected = seen;
+    return swapped;
+}
+__device__ inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
+    std::uint64_t before;
+    asm volatile("atom.acq_rel.gpu.global.add.u64 %0, [%1], %2;"
+                 : "=l"(before)
+                 : "l"(word), "l"(value)
+                 : "memory");
+    return before;
+}
+__device__ inline std::uint64_t fetch_or(std::uint64_t* word, std::uint64_t value) {
+    std::uint64_t before;
+    asm volatile("atom.acq_rel.gpu.global.or.b64 %0, [%1], %2;"
+                 : "=l"(before)
+                 : "l"(word), "l"(value)
+                 : "memory");
+    return before;
+}
+__device__ inline std::uint64_t fetch_and(std::uint64_t* word, std::uint64_t value) {
+    std::uint64_t before;
+    asm volatile("atom.acq_rel.gpu.global.and.b64 %0, [%1], %2;"
+                 : "=l"(before)
+                 : "l"(word), "l"(value)
+                 : "memory");
+    return before;
+}
+__device__ inline void count(std::uint64_t* counter, std::uint64_t amount) {
+    asm volatile("red.relaxed.gpu.global.add.u64 [%0], %1;" ::"l"(counter), "l"(amount) : "memory");
+}
+__device__ inline std::uint64_t load_acquire_system(const std::uint64_t* word) {
+    std::uint64_t value;
+    asm volatile("ld.acquire.sys.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+    return value;
+}
+__device__ inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
+    asm volatile("st.release.sys.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+__device__ inline void fence_acquire() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+
+template <class Data>
+__device__ inline Data load_data(const Data* data) {
+    if constexpr (sizeof(Data) == 8) {
+        std::uint64_t value;
+        asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(data) : "memory");
+        return static_cast<Data>(value);
+    } else if constexpr (sizeof(Data) == 4) {
+        std::uint32_t value;
+        asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(data) : "memory");
+        return static_cast<Data>(value);
+    } else if constexpr (sizeof(Data) == 2) {
+        std::uint16_t value;
+        asm volatile("ld.relaxed.gpu.global.u16 %0, [%1];" : "=h"(value) : "l"(data) : "memory");
+        return static_cast<Data>(value);
+    } else {
+        std::uint32_t value;
+        asm volatile("ld.relaxed.gpu.global.u8 %0, [%1];" : "=r"(value) : "l"(data) : "memory");
+        return static_cast<Data>(value);
+    }
+}
+template <class Data>
+__device__ inline void store_data(Data* data, Data value) {
+    if constexpr (sizeof(Data) == 8) {
+        asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(data),
+                     "l"(static_cast<std::uint64_t>(value))
+                     : "memory");
+    } else if constexpr (sizeof(Data) == 4) {
+        asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(data),
+                     "r"(static_cast<std::uint32_t>(value))
+                     : "memory");
+    } else if constexpr (sizeof(Data) == 2) {
+        asm volatile("st.relaxed.gpu.global.u16 [%0], %1;" ::"l"(data),
+                     "h"(static_cast<std::uint16_t>(value))
+                     : "memory");
+    } else {
+        asm volatile("st.relaxed.gpu.global.u8 [%0], %1;" ::"l"(data),
+                     "r"(static_cast<std::uint32_t>(value))
+                     : "memory");
+    }
+}
+
+/// The lanes of a warp that arrived together.
+class Warp {
+public:
+    __device__ static Warp converge() { return Warp(__activemask()); }
+    __device__ unsigned lane() const {
+        unsigned lane;
+        asm("mov.u32 %0, %%laneid;" : "=r"(lane));
+        return lane;
+    }
+    __device__ std::uint32_t mask() const { return mask_; }
+    __device__ std::uint32_t match(std::uint64_t key) const {
+        return __match_any_sync(mask_, static_cast<Word>(key));
+    }
+    __device__ std::uint32_t ballot(bool predicate) const {
+        return __ballot_sync(mask_, predicate);
+    }
+    __device__ std::uint64_t shuffle(std::uint64_t value, unsigned lane) const {
+        return __shfl_sync(mask_, static_cast<Word>(value), static_cast<int>(lane));
+    }
+    __device__ void sync() const { __syncwarp(mask_); }
+
+private:
+    __device__ explicit Warp(std::uint32_t mask) : mask_(mask) {}
+    std::uint32_t mask_;
+};
+
+/// Copies a page with all lanes of the warp, 16 bytes a lane and step, four steps in flight (the
+/// source is often host memory, a bus away).
+/// \param bytes a multiple of 64; both addresses are aligned to 16.
+__device__ inline void copy_page(const Warp& warp, std::byte* to, const std::byte* from,
+                                 std::size_t bytes) {
+    const unsigned before = (1u << warp.lane()) - 1;
+    const std::size_t width = __popc(warp.mask());
+    const std::size_t rank = __popc(warp.mask() & before);
+    const std::size_t pieces = bytes / 16;
+    constexpr int depth = 4;
+    for (std::size_t i = rank; i < pieces; i += width * depth) {
+        std::uint64_t low[depth], high[depth];
+#pragma unroll
+        for (int k = 0; k < depth; ++k) {
+            const std::size_t at = i + k * width;
+            if (at < pieces) {
+                asm volatile("ld.volatile.global.v2.u64 {%0, %1}, [%2];"
+                             : "=l"(low[k]), "=l"(high[k])
+                             : "l"(from + at * 16)
+                             : "memory");
+            }
+        }
+#pragma unroll
+        for (int k = 0; k < depth; ++k) {
+            const std::size_t at = i + k * width;
+            if (at < pieces) {
+                asm volatile("st.volatile.global.v2.u64 [%0], {%1, %2};" ::"l"(to + at * 16),
+                             "l"(low[k]), "l"(high[k])
+                             : "memory");
+            }
+        }
+    }
+}
+
+__device__ inline std::uint64_t now_us() {
+    std::uint64_t now_ns;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now_ns));
+    return now_ns / 1000;
+}
+
+__device__ inline void pause(std::uint32_t attempt) {
+    __nanosleep(attempt < 4 ? 32u << attempt : 512u);
+}
+
+/// The service polls while kernels run: nothing to wake.
+__device__ inline void ring_doorbell(device::SharedControl*) {}
+
+__device__ inline std::uint32_t shard_hint() { return blockIdx.x; }
+__device__ inline std::uint64_t thread_index() {
+    return std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+}
+__device__ inline std::uint64_t thread_count() {
+    return std::uint64_t{gridDim.x} * blockDim.x;
+}
+
+}  // namespace gpuio::platform

@@ -1,0 +1,139 @@
+/// \file
+/// The platform of the host device: kernels are ordinary functions on CPU threads, a warp has one
+/// lane, and memory near the device is ordinary memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+
+#include "gpuio/detail/export.hpp"
+#include "gpuio/device/layout.hpp"
+
+namespace gpuio::platform {
+
+inline std::uint64_t load_relaxed(const std::uint64_t* word) {
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+inline std::uint64_t load_acquire(const std::uint64_t* word) {
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+inline void store_relaxed(std::uint64_t* word, std::uint64_t value) {
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+inline void store_release(std::uint64_t* word, std::uint64_t value) {
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+inline bool compare_exchange(std::uint64_t* word, std::uint64_t& expected, std::uint64_t desired) {
+    return __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
+    return __atomic_fetch_add(word, value, __ATOMIC_ACQ_REL);
+}
+inline std::uint64_t fetch_or(std::uint64_t* word, std::uint64_t value) {
+    return __atomic_fetch_or(word, value, __ATOMIC_ACQ_REL);
+}
+inline std::uint64_t fetch_and(std::uint64_t* word, std::uint64_t value) {
+    return __atomic_fetch_and(word, value, __ATOMIC_ACQ_REL);
+}
+inline void count(std::uint64_t* counter, std::uint64_t amount) {
+    __atomic_fetch_add(counter, amount, __ATOMIC_RELAXED);
+}
+
+// One coherent memory: system scope is the same scope.
+inline std::uint64_t load_acquire_system(const std::uint64_t* word) { return load_acquire(word); }
+inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
+    store_release(word, value);
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define GPUIO_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GPUIO_THREAD_SANITIZER 1
+#endif
+#endif
+
+#if defined(GPUIO_THREAD_SANITIZER)
+// ThreadSanitizer does not see fences; an acquiring load of anything gives it the same order.
+inline void fence_acquire() {}
+template <class Word>
+inline Word load_data(const Word* word) {
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+#else
+inline void fence_acquire() { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+template <class Word>
+inline Word load_data(const Word* word) {
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+#endif
+template <class Word>
+inline void store_data(Word* word, Word value) {
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+/// A warp of one lane: every collective is the identity.
+class Warp {
+public:
+    static Warp converge() { return {}; }
+    unsigned lane() const { return 0; }
+    std::uint32_t mask() const { return 1; }
+    std::uint32_t match(std::uint64_t) const { return 1; }
+    std::uint32_t ballot(bool predicate) const { return predicate ? 1 : 0; }
+    std::uint64_t shuffle(std::uint64_t value, unsigned) const { return value; }
+    void sync() const {}
+};
+
+/// Copies a page. Relaxed atomic words, because optimistic readers may be looking at the frame.
+/// \param bytes a multiple of 64; both addresses are aligned to 8.
+inline void copy_page(const Warp&, std::byte* to, const std::byte* from, std::size_t bytes) {
+    auto* target = reinterpret_cast<std::uint64_t*>(to);
+    const auto* source = reinterpret_cast<const std::uint64_t*>(from);
+    for (std::size_t i = 0; i < bytes / 8; i += 8) {
+        for (std::size_t k = 0; k < 8; ++k) store_data(target + i + k, load_data(source + i + k));
+    }
+}
+
+inline std::uint64_t now_us() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec) / 1'000;
+}
+
+/// Gives way while waiting: some spins, then the rest of the time slice, then short sleeps. A small
+/// machine needs the sleeps, since the service that is being waited for wants the same core.
+GPUIO_EXPORT void pause_waiting(std::uint32_t attempt);
+inline void pause(std::uint32_t attempt) {
+    if (attempt < 64) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+        return;
+    }
+    pause_waiting(attempt);
+}
+
+GPUIO_EXPORT void wake_service(device::SharedControl* control);
+/// Wakes the host service if it sleeps. The fence pairs with the service's: either it sees the
+/// fault before it sleeps, or this thread sees that it sleeps.
+inline void ring_doorbell(device::SharedControl* control) {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (load_relaxed(&control->service_sleeping) != 0) wake_service(control);
+}
+
+/// Where in the grid the calling CPU thread is; set by the executor before each call of a kernel.
+struct ThreadPosition {
+    std::uint64_t index = 0;
+    std::uint64_t count = 1;
+    std::uint32_t shard = 0;
+};
+GPUIO_EXPORT ThreadPosition& thread_position();
+
+inline std::uint32_t shard_hint() { return thread_position().shard; }
+inline std::uint64_t thread_index() { return thread_position().index; }
+inline std::uint64_t thread_count() { return thread_position().count; }
+
+}  // namespace gpuio::platform
