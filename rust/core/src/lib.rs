@@ -2,6 +2,7 @@
 //! arguments, so a simulator can drive every line of it deterministically.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod error;
 pub mod limits;
 mod suggest;

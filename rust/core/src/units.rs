@@ -136,7 +136,7 @@ pub fn format_duration_us(duration_us: u64) -> String {
 fn format_largest(value: u64, units: &[(&str, u64)]) -> Option<String> {
     let (name, factor) = units
         .iter()
-        .find(|(_, factor)| value != 0 && value.is_multiple_of(*factor))?;
+        .find(|(_, factor)| value != 0 && value % factor == 0)?;
     Some(format!("{}{name}", value / factor))
 }
 
@@ -187,7 +187,7 @@ impl Family {
         let part: u128 = fraction.parse().map_err(|_| not_whole())?;
         let part = part * u128::from(factor);
         let scale = 10u128.pow(fraction.len() as u32);
-        if !part.is_multiple_of(scale) {
+        if part % scale != 0 {
             return Err(not_whole());
         }
         // A fraction of a factor is below the factor, so it fits 64 bits.
