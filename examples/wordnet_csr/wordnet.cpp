@@ -17,6 +17,13 @@ constexpr std::size_t kPartCount = 4;
 constexpr std::array<const char*, kPartCount> kPartFiles = {"data.noun", "data.verb", "data.adj",
                                                             "data.adv"};
 
+std::string quoted(std::string_view text) {
+    std::string result = "\"";
+    result += text;
+    result += '"';
+    return result;
+}
+
 /// The file a part-of-speech letter speaks of; satellites (s) live among the adjectives.
 std::size_t part_of(char letter) {
     switch (letter) {
@@ -57,7 +64,7 @@ public:
         const auto [end, error] =
             std::from_chars(text.data(), text.data() + text.size(), value, base);
         if (error != std::errc() || end != text.data() + text.size()) {
-            fail(std::string(what) + " is \"" + std::string(text) + "\", not a number of base " +
+            fail(std::string(what) + " is " + quoted(text) + ", not a number of base " +
                  std::to_string(base));
         }
         return value;
@@ -113,7 +120,7 @@ std::uint8_t read_type(FieldReader& fields) {
     const std::string_view symbol = fields.field("the pointer symbol");
     const auto found = std::find(kPointerSymbols.begin(), kPointerSymbols.end(), symbol);
     if (found == kPointerSymbols.end()) {
-        fields.fail("\"" + std::string(symbol) + "\" is no pointer symbol of wninput(5WN)");
+        fields.fail(quoted(symbol) + " is no pointer symbol of wninput(5WN)");
     }
     return static_cast<std::uint8_t>(found - kPointerSymbols.begin());
 }
@@ -123,7 +130,7 @@ std::uint32_t read_target(FieldReader& fields, std::span<const Part> parts) {
     const std::string_view letter = fields.field("the pointer's part of speech");
     const std::size_t index = letter.size() == 1 ? part_of(letter.front()) : kPartCount;
     if (index == kPartCount) {
-        fields.fail("\"" + std::string(letter) + "\" is no part of speech (n, v, a, s or r)");
+        fields.fail(quoted(letter) + " is no part of speech (n, v, a, s or r)");
     }
     const auto& positions = parts[index].synset_positions;
     const auto found = std::lower_bound(positions.begin(), positions.end(), position);
