@@ -114,9 +114,9 @@ impl Direction for Load {
     }
 }
 
-/// Moves the range in pieces that are aligned on the shared side: a head up to the first
-/// 16-byte boundary, the turns and words, a tail. An element that is aligned to its size is never torn by a head or a
-/// tail step, because these too are as wide as the alignment allows.
+/// Moves the range in pieces that are aligned on the shared side: a head up to the first 16-byte
+/// boundary, the turns and words, a tail. An element that is aligned to its size is never torn by
+/// a head or a tail step, because these too are as wide as the alignment allows.
 ///
 /// # Safety
 /// As for `store_words` and `load_words`.

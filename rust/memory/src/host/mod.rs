@@ -4,7 +4,6 @@
 //! and are done when the call returns, so every ticket is complete at birth.
 
 mod copy;
-mod topology;
 
 use std::thread;
 
@@ -14,6 +13,7 @@ use crate::device::{
     check_registrable, CopyTicket, Device, DeviceInfo, DeviceMemory, SharedMemory, Vendor,
 };
 use crate::mapping::Mapping;
+use crate::topology;
 
 /// The one ticket of the host device: its copy is done.
 const DONE: CopyTicket = CopyTicket(0);

@@ -1,4 +1,4 @@
-//! What the host device reports about the machine: memory size and whether CXL memory is there.
+//! What devices report about the machine: memory size and whether CXL memory is there.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -14,7 +14,7 @@ const CXL_ENTRY_LIMIT: usize = 1024;
 const NODE_LIMIT: u32 = 1024;
 
 /// The machine's physical memory in bytes; 0 when the system does not tell.
-pub(super) fn physical_memory_bytes() -> u64 {
+pub(crate) fn physical_memory_bytes() -> u64 {
     // SAFETY: `sysconf` reads a number and has no other effect.
     let (pages, page_bytes) = unsafe {
         (
@@ -29,7 +29,7 @@ pub(super) fn physical_memory_bytes() -> u64 {
 /// Whether the machine shows CXL memory: a memory device on the CXL bus, or a NUMA node that has
 /// memory and no CPU, which is how the kernel presents CXL memory in use as system memory. Other
 /// slow memory can look the same, so this is a hint and not a proof.
-pub(super) fn has_cxl_memory() -> bool {
+pub(crate) fn has_cxl_memory() -> bool {
     has_cxl_device(Path::new("/sys/bus/cxl/devices"))
         || has_cpuless_node(Path::new("/sys/devices/system/node"))
 }
