@@ -1,8 +1,10 @@
 //! What every I/O engine offers: resources that are opened by URI, and transfers that are queued,
 //! submitted in batches and completed out of order.
 //!
-//! An [`Engine`] belongs to one thread (the fault service, later a scheduler worker). It does no
-//! waiting of its own except in [`Engine::wait`], and never blocks in [`Engine::queue`].
+//! An [`Engine`] belongs to one thread (the fault service, later a scheduler worker). It may be made
+//! on another and open its resources there; from the first transfer on, all calls and the drop come
+//! from one thread. It does no waiting of its own except in [`Engine::wait`], and never blocks in
+//! [`Engine::queue`].
 //!
 //! **Ownership.** From `queue` until its [`Completion`] comes out of `poll`, the memory that a
 //! transfer names belongs to the engine: the kernel may still touch it. The caller keeps it mapped
@@ -70,6 +72,8 @@ pub enum TransferKind {
     /// `create=1`.
     Write,
     /// Everything whose write completed before this was queued becomes durable (`fdatasync`).
+    /// After a sync that failed, what was written since the last good one may be lost: the kernel
+    /// reports such a loss once and a later sync succeeds. Write it again before the next sync.
     Sync,
 }
 
@@ -115,7 +119,11 @@ pub struct EngineStats {
 /// An I/O engine: one per thread, all calls from that thread.
 pub trait Engine: Send {
     /// Opens a resource. Blocks as `open(2)` does.
-    fn open(&mut self, uri: &ResourceUri, options: OpenOptions) -> Result<(ResourceId, ResourceInfo)>;
+    fn open(
+        &mut self,
+        uri: &ResourceUri,
+        options: OpenOptions,
+    ) -> Result<(ResourceId, ResourceInfo)>;
 
     /// Closes a resource. The caller has seen the completions of all its transfers.
     fn close(&mut self, resource: ResourceId);
@@ -130,7 +138,8 @@ pub trait Engine: Send {
     /// Appends finished transfers to `completions`, does not wait, and returns how many.
     fn poll(&mut self, completions: &mut Vec<Completion>) -> usize;
 
-    /// Waits until a transfer has finished or `timeout_us` is over, whichever is first. Returns at
+    /// Hands what is queued to the kernel (no `submit` is needed before, and leaving it out saves a
+    /// system call), then waits until a transfer has finished or `timeout_us` is over, whichever is first. Returns at
     /// once when nothing is in flight. May return early. `poll` follows.
     fn wait(&mut self, timeout_us: u64);
 
