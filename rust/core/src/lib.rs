@@ -5,6 +5,8 @@
 pub mod config;
 pub mod error;
 pub mod limits;
+pub mod page_entry;
+pub mod replacement;
 mod suggest;
 pub mod units;
 pub mod uri;

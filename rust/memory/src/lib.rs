@@ -11,5 +11,8 @@
 pub mod cuda;
 pub mod device;
 pub mod host;
+pub mod layout;
 pub mod mapping;
+pub mod ring;
+pub mod sync;
 mod topology;

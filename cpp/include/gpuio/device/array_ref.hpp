@@ -61,6 +61,8 @@ class ArrayRef {
         std::size_t index_;
     };
 
+    using Subscript = std::conditional_t<std::is_const_v<T>, Value, Element>;
+
 public:
     using value_type = Value;
 
@@ -75,7 +77,7 @@ public:
     GPUIO_HOST_DEVICE std::size_t size() const { return view_.element_count; }
 
     /// The element: a value where T is const, else something that reads and can be assigned.
-    GPUIO_DEVICE decltype(auto) operator[](std::size_t index) const {
+    GPUIO_DEVICE Subscript operator[](std::size_t index) const {
         if constexpr (std::is_const_v<T>) {
             return load(index);
         } else {
@@ -97,23 +99,12 @@ public:
     GPUIO_DEVICE Value load(std::size_t index) const {
         if (index >= view_.element_count) [[unlikely]] return out_of_range(index);
         const std::uint64_t byte = byte_of(index);
-        if (!view_.regular) [[unlikely]] return load_in_pieces(byte);
+        if (!view_.regular) [[unlikely]] return load_irregular(byte);
         if (view_.direct != nullptr) {
             return device::load_element<Value>(view_.direct + index * sizeof(Value));
         }
-        const std::uint64_t* word = view_.table + (byte >> view_.page_shift);
-        const device::PageEntry before{platform::load_acquire(word)};
-        if (before.resident() && before.flag()) [[likely]] {
-            const std::byte* page =
-                view_.frames + (std::uint64_t{before.frame()} << view_.page_shift);
-            const Value value = device::load_element<Value>(page + offset_in_page(byte));
-            platform::fence_acquire();
-            const device::PageEntry after{platform::load_relaxed(word)};
-            if (before.same_residency(after)) [[likely]] {
-                if (view_.counts_hits) count_hit();
-                return value;
-            }
-        }
+        Value value;
+        if (load_if_resident(byte, &value)) [[likely]] return value;
         return load_by_fault(byte);
     }
 
@@ -125,17 +116,11 @@ public:
             return;
         }
         const std::uint64_t byte = byte_of(index);
-        if (!view_.regular) [[unlikely]] return store_in_pieces(byte, value);
+        if (!view_.regular) [[unlikely]] return store_irregular(byte, value);
         if (view_.direct != nullptr) {
             return device::store_element(view_.direct + index * sizeof(Value), value);
         }
-        std::uint64_t* word = view_.table + (byte >> view_.page_shift);
-        std::uint32_t frame;
-        if (!device::try_pin(word, &frame)) [[unlikely]] return store_by_fault(byte, value);
-        std::byte* page = view_.frames + (std::uint64_t{frame} << view_.page_shift);
-        device::store_element(page + offset_in_page(byte), value);
-        device::release_pins_dirty(word, 1);
-        if (view_.counts_hits) count_hit();
+        if (!store_if_resident(byte, value)) [[unlikely]] store_by_fault(byte, value);
     }
 
     /// What the host filled in.
@@ -156,6 +141,50 @@ private:
 
     GPUIO_DEVICE void count_hit() const {
         platform::count(&device::statistics(*view_.cache).hits, 1);
+    }
+
+    /// The hit path. No pin: the page's entry is read before and after the element, and if the page
+    /// stayed in its frame all the while, so did the element.
+    GPUIO_DEVICE bool load_if_resident(std::uint64_t byte, Value* value) const {
+        const std::uint64_t* word = view_.table + (byte >> view_.page_shift);
+        const device::PageEntry before{platform::load_acquire(word)};
+        if (!before.resident() || !before.flag()) return false;
+        const std::byte* page = view_.frames + (std::uint64_t{before.frame()} << view_.page_shift);
+        *value = device::load_element<Value>(page + offset_in_page(byte));
+        platform::fence_acquire();
+        const device::PageEntry after{platform::load_relaxed(word)};
+        if (!before.same_residency(after)) return false;
+        if (view_.counts_hits) count_hit();
+        return true;
+    }
+
+    /// The hit path of a write: pinned, because a store cannot be taken back.
+    GPUIO_DEVICE bool store_if_resident(std::uint64_t byte, const Value& value) const {
+        std::uint64_t* word = view_.table + (byte >> view_.page_shift);
+        std::uint32_t frame;
+        if (!device::try_pin(word, &frame)) return false;
+        std::byte* page = view_.frames + (std::uint64_t{frame} << view_.page_shift);
+        device::store_element(page + offset_in_page(byte), value);
+        device::release_pins_dirty(word, 1);
+        if (view_.counts_hits) count_hit();
+        return true;
+    }
+
+    /// Whether an element of an irregular array can be treated as one of a regular one.
+    GPUIO_DEVICE bool is_whole_and_aligned(std::uint64_t byte) const {
+        return view_.direct == nullptr && byte % device::kWordBytes<Value> == 0 &&
+               offset_in_page(byte) + sizeof(Value) <= std::uint64_t{1} << view_.page_shift;
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE Value load_irregular(std::uint64_t byte) const {
+        if (!is_whole_and_aligned(byte)) return load_in_pieces(byte);
+        Value value;
+        return load_if_resident(byte, &value) ? value : load_by_fault(byte);
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE void store_irregular(std::uint64_t byte, const Value& value) const {
+        if (!is_whole_and_aligned(byte)) return store_in_pieces(byte, value);
+        if (!store_if_resident(byte, value)) store_by_fault(byte, value);
     }
 
     GPUIO_DEVICE GPUIO_NOINLINE Value load_by_fault(std::uint64_t byte) const {

@@ -56,6 +56,8 @@ class PinGuard {
         std::size_t index_;
     };
 
+    using Subscript = std::conditional_t<std::is_const_v<T>, Value, Element>;
+
 public:
     /// Elements in plain memory, valid until the guard moves or ends.
     struct Run {
@@ -74,7 +76,7 @@ public:
     PinGuard& operator=(const PinGuard&) = delete;
 
     /// The array's element `index`.
-    GPUIO_DEVICE decltype(auto) operator[](std::size_t index) {
+    GPUIO_DEVICE Subscript operator[](std::size_t index) {
         if constexpr (std::is_const_v<T>) {
             return load(index);
         } else {
