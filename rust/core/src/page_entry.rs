@@ -117,7 +117,10 @@ mod tests {
         let last = PageEntry::valid(7, 0x7fff);
         assert_eq!(last.evicted(), PageEntry(0));
         let next = PageEntry::valid(7, 3).evicted();
-        assert_eq!((next.state(), next.version()), (Some(PageState::Invalid), 4));
+        assert_eq!(
+            (next.state(), next.version()),
+            (Some(PageState::Invalid), 4)
+        );
         assert!(!next.is_resident());
     }
 }

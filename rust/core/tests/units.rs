@@ -121,7 +121,10 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in "\\PC{0,40}", number in "[0-9]{0,30}(\\.[0-9]{0,50})?[a-zA-Z ]{0,4}") {
+    fn no_text_panics(
+        text in "\\PC{0,40}",
+        number in "[0-9]{0,30}(\\.[0-9]{0,50})?[a-zA-Z ]{0,4}",
+    ) {
         for text in [text, number] {
             for result in [parse_bytes(&text), parse_duration_us(&text)] {
                 if let Err(error) = result {

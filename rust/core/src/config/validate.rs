@@ -103,7 +103,10 @@ fn number<T: Display>(value: T, range: &RangeInclusive<T>) -> String {
 }
 
 fn page_message(bytes: u64) -> String {
-    format!("{bytes} is no page size; expected a power of two from {MIN_PAGE_BYTES} to 2MiB ({MAX_PAGE_BYTES})")
+    format!(
+        "{bytes} is no page size; expected a power of two from {MIN_PAGE_BYTES} to {}",
+        format_bytes(MAX_PAGE_BYTES)
+    )
 }
 
 /// One tier's capacity and what it needs.
