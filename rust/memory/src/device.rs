@@ -120,8 +120,8 @@ pub trait Device: Send + Sync {
         length_bytes: usize,
     ) -> Result<CopyTicket>;
 
-    /// Whether the copy is done. Tickets of one direction complete in the order they were given; the
-    /// two directions are independent. Does not wait.
+    /// Whether the copy is done. Tickets of one direction complete in the order they were given;
+    /// the two directions are independent. Does not wait.
     fn copy_done(&self, ticket: CopyTicket) -> Result<bool>;
 
     /// Waits until all work launched on this device's stream is done; at most `timeout_us`.

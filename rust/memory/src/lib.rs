@@ -4,15 +4,22 @@
 //! - [`host`]: the host device: ordinary memory, kernels on CPU threads.
 //! - [`cuda`]: NVIDIA GPUs, by the CUDA driver library, which is loaded at run time.
 //! - [`mapping`]: an owned, zeroed, page-aligned piece of the address space.
+//! - [`pool`]: one allocation of a device, handed out in pieces by the [`allocator`]'s rules.
+//! - [`region`]: what is known about a piece of memory: addresses, length, kind.
+//! - [`registration`]: a cache of what is registered with a device.
 //!
 //! Everything unsafe that gpuio's Rust side does with memory happens in this crate, so that the
 //! crates above it can stay safe code.
 
+pub mod allocator;
 pub mod cuda;
 pub mod device;
 pub mod host;
 pub mod layout;
 pub mod mapping;
+pub mod pool;
+pub mod region;
+pub mod registration;
 pub mod ring;
 pub mod sync;
 mod topology;
