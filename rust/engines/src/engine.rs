@@ -1,10 +1,9 @@
 //! What every I/O engine offers: resources that are opened by URI, and transfers that are queued,
 //! submitted in batches and completed out of order.
 //!
-//! An [`Engine`] belongs to one thread (the fault service, later a scheduler worker). It may be made
-//! on another and open its resources there; from the first transfer on, all calls and the drop come
-//! from one thread. It does no waiting of its own except in [`Engine::wait`], and never blocks in
-//! [`Engine::queue`].
+//! An [`Engine`] belongs to one thread at a time (the fault service, later a scheduler worker) and
+//! may be moved to another. It does no waiting of its own except in [`Engine::wait`], and never
+//! blocks in [`Engine::queue`].
 //!
 //! **Ownership.** From `queue` until its [`Completion`] comes out of `poll`, the memory that a
 //! transfer names belongs to the engine: the kernel may still touch it. The caller keeps it mapped
@@ -116,7 +115,7 @@ pub struct EngineStats {
     pub short_transfers: u64,
 }
 
-/// An I/O engine: one per thread, all calls from that thread.
+/// An I/O engine. See the [module](self) for its contract with threads and memory.
 pub trait Engine: Send {
     /// Opens a resource. Blocks as `open(2)` does.
     fn open(

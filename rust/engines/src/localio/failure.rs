@@ -26,16 +26,13 @@ pub(super) fn os_error(kind: RequestKind, errno: i32) -> Error {
                 "the kernel put the request off {FRUITLESS_MAX} times; the system is overloaded"
             )
         }
-        libc::EEXIST => "the engine was used from a second thread; use it from one only".into(),
         _ => format!(
             "the kernel refused: {}",
             std::io::Error::from_raw_os_error(errno)
         ),
     };
     let mut error = Error::from_errno(errno, verb(kind), message);
-    if errno == libc::EEXIST {
-        error.code = ErrorCode::General;
-    } else if matches!(errno, libc::EINTR | libc::EAGAIN) {
+    if matches!(errno, libc::EINTR | libc::EAGAIN) {
         error.code = ErrorCode::Busy;
         error.retryable = true;
     }

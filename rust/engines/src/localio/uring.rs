@@ -49,9 +49,6 @@ pub struct Refusal {
 /// The io_uring backend.
 pub struct UringBackend {
     ring: IoUring,
-    /// The deferred ring belongs to the thread that enables it: done with the first request, so
-    /// that the engine can be made on one thread and used on another.
-    enabled: bool,
     arena: RegisteredArena,
     /// Places in the table of registered files; 0 without one.
     file_places: u32,
@@ -70,7 +67,7 @@ impl UringBackend {
     /// the registration (the kernel's limit on locked memory, mostly) the ring works all the same
     /// and `describe` says what happened.
     pub fn new(depth: u32, arena: Option<(usize, usize)>) -> Result<Self, Refusal> {
-        let (ring, deferred) = set_up(depth).map_err(|error| refusal(&error))?;
+        let ring = set_up(depth).map_err(|error| refusal(&error))?;
         if !ring.params().is_feature_ext_arg() || !ring.params().is_feature_nodrop() {
             return Err(Refusal {
                 os_error: libc::ENOSYS,
@@ -91,13 +88,12 @@ impl UringBackend {
         };
         Ok(Self {
             ring,
-            enabled: !deferred,
             arena,
             file_places,
             unsubmitted: VecDeque::with_capacity(depth as usize),
             broken: None,
             rejected: Vec::new(),
-            description: format!("io_uring{tasks}{files}, {memory}"),
+            description: format!("io_uring{files}, {memory}"),
         })
     }
 
@@ -129,16 +125,6 @@ impl UringBackend {
             result: -os_error,
         });
         self.rejected.extend(failed);
-    }
-
-    fn enable(&mut self) {
-        if self.enabled || self.broken.is_some() {
-            return;
-        }
-        self.enabled = true;
-        if let Err(error) = self.ring.submitter().register_enable_rings() {
-            self.break_off(error.raw_os_error().unwrap_or(libc::EIO));
-        }
     }
 }
 
@@ -178,7 +164,6 @@ impl Backend for UringBackend {
     }
 
     fn submit(&mut self) {
-        self.enable();
         if self.broken.is_none() && !self.unsubmitted.is_empty() {
             let entered = self.ring.submitter().submit();
             self.enter_finished(entered);
@@ -188,7 +173,7 @@ impl Backend for UringBackend {
     fn reap(&mut self, outcomes: &mut Vec<Outcome>) {
         outcomes.append(&mut self.rejected);
         if self.ring.completion().is_empty() && self.ring.submission().taskrun() {
-            // Completions exist, but only as deferred work that an enter turns into entries.
+            // Completions exist, but only as work that entering the kernel turns into entries.
             let entered = self.ring.submitter().submit();
             self.enter_finished(entered);
         }
@@ -201,7 +186,6 @@ impl Backend for UringBackend {
     }
 
     fn wait(&mut self, timeout_us: u64) {
-        self.enable();
         if !self.rejected.is_empty() || !self.ring.completion().is_empty() {
             return self.submit();
         }
@@ -232,26 +216,17 @@ impl Backend for UringBackend {
     }
 }
 
-/// Makes the ring with the best flags the kernel knows, and says whether completion is deferred.
-fn set_up(depth: u32) -> io::Result<(IoUring, bool)> {
-    // Deferred completion work runs in the thread that waits, batched, without interrupting it.
-    let mut builder = IoUring::builder();
-    builder
-        .setup_single_issuer()
-        .setup_defer_taskrun()
-        .setup_taskrun_flag()
-        .setup_r_disabled();
-    match builder.build(depth) {
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-        made => return made.map(|ring| (ring, true)),
-    }
+/// Makes the ring with the best flags the kernel knows.
+///
+/// Completion work runs when the thread enters the kernel anyway, without interrupting it. Deferring
+/// it further (`DEFER_TASKRUN`) measured no better, and would tie the ring to a single thread.
+fn set_up(depth: u32) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.setup_coop_taskrun().setup_taskrun_flag();
     match builder.build(depth) {
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-        made => return made.map(|ring| (ring, false)),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => IoUring::new(depth),
+        made => made,
     }
-    IoUring::new(depth).map(|ring| (ring, false))
 }
 
 /// Makes an empty table of registered files and returns its size. The kernel allows no more places
