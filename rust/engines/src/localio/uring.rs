@@ -76,11 +76,6 @@ impl UringBackend {
         }
         let file_places = register_file_table(&ring);
         let (arena, memory) = RegisteredArena::register(&ring, arena);
-        let tasks = if deferred {
-            " with deferred completion"
-        } else {
-            ""
-        };
         let files = if file_places > 0 {
             ", registered files"
         } else {
