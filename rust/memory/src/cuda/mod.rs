@@ -205,3 +205,6 @@ impl Device for CudaDevice {
         self.compute.raw().expose_provenance() as u64
     }
 }
+
+#[cfg(test)]
+mod tests;
