@@ -6,6 +6,7 @@ pub mod config;
 pub mod error;
 pub mod limits;
 pub mod page_entry;
+pub mod prefetch;
 pub mod replacement;
 mod suggest;
 pub mod units;
