@@ -34,7 +34,9 @@ std::string render_progress(const std::string& label, std::uint64_t done_bytes,
 Progress::Progress(std::string label, std::uint64_t total_bytes)
     : label_(std::move(label)), total_bytes_(total_bytes), visible_(::isatty(STDERR_FILENO) == 1) {}
 
-Progress::~Progress() {
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
     if (visible_) std::fputs("\r\x1b[K", stderr);
 }
 

@@ -18,7 +18,6 @@ std::string render_progress(const std::string& label, std::uint64_t done_bytes,
 class Progress {
 public:
     Progress(std::string label, std::uint64_t total_bytes);
-    /// Clears the line: what the program prints next starts on an empty one.
     ~Progress();
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
@@ -26,6 +25,8 @@ public:
     /// Counts `bytes` more as done; redraws at most ten times a second; never blocks on another
     /// thread's drawing.
     void advance(std::uint64_t bytes);
+    /// Takes the bar off the screen, for a line to be printed; the next `advance` may redraw it.
+    void clear();
 
 private:
     using Clock = std::chrono::steady_clock;
