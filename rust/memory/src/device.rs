@@ -89,16 +89,19 @@ pub trait Device: Send + Sync {
     /// relaxed atomic words, so that a kernel that reads concurrently has no data race.
     ///
     /// # Safety
-    /// Both ranges are mapped for `length_bytes`; `device` is memory of this device.
+    /// Both ranges are mapped for `length_bytes`; `device` is memory of this device. After a
+    /// `Timeout` the copy may still be under way, and both ranges stay valid until the process
+    /// ends or the device answers again.
     unsafe fn copy_to_device(&self, device: u64, host: usize, length_bytes: usize) -> Result<()>;
 
     /// Copies device memory to host memory and waits. Atomic words as in `copy_to_device`.
     ///
     /// # Safety
-    /// Both ranges are mapped for `length_bytes`; `device` is memory of this device.
+    /// As `copy_to_device`.
     unsafe fn copy_to_host(&self, host: usize, device: u64, length_bytes: usize) -> Result<()>;
 
-    /// Starts a copy from pinned host memory to device memory by the copy engine.
+    /// Starts a copy from pinned host memory to device memory by the copy engine. `Busy` when as
+    /// many copies are in flight as the device keeps track of: ask for the oldest, then again.
     ///
     /// # Safety
     /// As `copy_to_device`, and both ranges stay valid until the ticket is done.
@@ -109,7 +112,8 @@ pub trait Device: Send + Sync {
         length_bytes: usize,
     ) -> Result<CopyTicket>;
 
-    /// Starts a copy from device memory to pinned host memory by the copy engine.
+    /// Starts a copy from device memory to pinned host memory by the copy engine. `Busy` as for
+    /// `start_copy_to_device`; each direction has its own count.
     ///
     /// # Safety
     /// As `copy_to_host`, and both ranges stay valid until the ticket is done.

@@ -3,7 +3,8 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gpuio_core::{Error, ErrorCode, Result};
@@ -54,20 +55,20 @@ pub(super) struct Copy {
     pub(super) length_bytes: usize,
 }
 
-/// The copies of one direction.
+/// The copies of one direction, numbered from 0 in the order in which they are started.
 pub(super) struct CopyLane {
     direction: Direction,
     stream: Stream,
     /// Copy number `n` is marked by event `n % IN_FLIGHT_LIMIT`.
     events: Vec<Event>,
-    progress: Mutex<Progress>,
-}
-
-/// Copies are numbered from 0; those below `done_count` are done. Never more than
-/// `IN_FLIGHT_LIMIT` lie between the two, so that no event marks two unfinished copies.
-struct Progress {
-    started_count: u64,
-    done_count: u64,
+    /// Held while a copy is put on the stream, so that marks and copies alternate. Putting a copy
+    /// of pageable memory there takes as long as the copy, so asking must not need this lock.
+    starting: Mutex<()>,
+    /// How many copies have their mark; written under `starting`.
+    started_count: AtomicU64,
+    /// The copies below this number are done. Only grows, and stays within `IN_FLIGHT_LIMIT` of
+    /// `started_count`: no event is recorded anew before the copy it marked is done.
+    done_count: AtomicU64,
 }
 
 impl CopyLane {
@@ -79,10 +80,9 @@ impl CopyLane {
             direction,
             stream: Stream::new(context)?,
             events,
-            progress: Mutex::new(Progress {
-                started_count: 0,
-                done_count: 0,
-            }),
+            starting: Mutex::new(()),
+            started_count: AtomicU64::new(0),
+            done_count: AtomicU64::new(0),
         })
     }
 
@@ -95,14 +95,12 @@ impl CopyLane {
     /// # Safety
     /// Both ranges are valid until the ticket is done, and `device` is memory of this device.
     pub(super) unsafe fn start(&self, copy: Copy) -> Result<CopyTicket> {
-        let mut progress = self.lock();
-        let sequence = progress.started_count;
-        if sequence - progress.done_count == IN_FLIGHT_LIMIT {
-            let oldest = progress.done_count;
-            if !self.event(oldest).is_done()? {
-                return Err(self.too_many());
-            }
-            progress.done_count = oldest + 1;
+        // The lock guards an order and no data: a panic under it spoils nothing.
+        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        let sequence = self.started_count.load(Ordering::Relaxed);
+        let oldest = self.done_count.load(Ordering::Acquire);
+        if sequence - oldest == IN_FLIGHT_LIMIT && !self.ask(oldest)? {
+            return Err(self.too_many());
         }
         // SAFETY: the caller's promise.
         unsafe { self.enqueue(copy) }?;
@@ -112,30 +110,36 @@ impl CopyLane {
             self.drain();
             return Err(error);
         }
-        progress.started_count = sequence + 1;
+        self.started_count.store(sequence + 1, Ordering::Release);
         Ok(self.direction.ticket(sequence))
     }
 
     /// Whether a copy is done.
     pub(super) fn is_done(&self, ticket: CopyTicket) -> Result<bool> {
         let sequence = ticket.0 & !TO_HOST_BIT;
-        let mut progress = self.lock();
-        if sequence < progress.done_count {
+        if sequence < self.done_count.load(Ordering::Acquire) {
             return Ok(true);
         }
-        if sequence >= progress.started_count {
+        if sequence >= self.started_count.load(Ordering::Acquire) {
             return Err(Error::new(
                 ErrorCode::InvalidArgument,
                 "ask for a copy",
                 format!("ticket {:#x} was never given out by this device", ticket.0),
             ));
         }
-        if !self.event(sequence).is_done()? {
-            return Ok(false);
+        self.ask(sequence)
+    }
+
+    /// Asks the event of a started copy. While it is being asked, others may find the copy done
+    /// and record the event for a later one: a yes then holds all the more, and a no is out of
+    /// date, which the next question finds in `done_count`.
+    fn ask(&self, sequence: u64) -> Result<bool> {
+        let is_done = self.event(sequence).is_done()?;
+        if is_done {
+            // A stream works in order: whatever came before is done too.
+            self.done_count.fetch_max(sequence + 1, Ordering::AcqRel);
         }
-        // A stream works in order: whatever came before is done too.
-        progress.done_count = sequence + 1;
-        Ok(true)
+        Ok(is_done)
     }
 
     /// Makes a copy and waits for it.
@@ -228,11 +232,5 @@ impl CopyLane {
                 self.direction
             ),
         )
-    }
-
-    /// The two counters are right between any two statements, so a panic elsewhere while the
-    /// lock was held spoils nothing.
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
