@@ -51,11 +51,22 @@ need_rust() {
         die "cargo was not found. Install Rust 1.85 or newer from https://rustup.rs"
 }
 
-# configure_and_build CMAKE PRESET [CMAKE ARGUMENT...]
+# configure_and_build CMAKE PRESET FOLDER [CMAKE ARGUMENT...]: builds in build/FOLDER. Goes on after
+# an error, so that one run shows them all.
 configure_and_build() {
-    local cmake=$1 preset=$2
-    shift 2
+    local cmake=$1 preset=$2 folder=$build/$3
+    shift 3
     (cd "$root" &&
-        "$cmake" --preset "$preset" "-DGPUIO_CARGO_TARGET_DIR=$cargo_target_dir" "$@" &&
-        "$cmake" --build --preset "$preset" --parallel "$jobs") >&2
+        "$cmake" --preset "$preset" -B "$folder" "-DGPUIO_CARGO_TARGET_DIR=$cargo_target_dir" \
+            "$@" &&
+        "$cmake" --build "$folder" --parallel "$jobs" -- -k 0) >&2
+}
+
+# configure_and_build_cuda FOLDER [CMAKE ARGUMENT...]: the same with CUDA, fetching the toolkit.
+configure_and_build_cuda() {
+    local folder=$1 toolkit bin=$build/cuda-venv/bin
+    shift
+    toolkit=$("$root/scripts/cuda-toolkit") || return 1
+    CUDACXX=$toolkit/bin/nvcc configure_and_build "$bin/cmake" cuda "$folder" \
+        "-DCUDAToolkit_ROOT=$toolkit" "-DCMAKE_MAKE_PROGRAM=$bin/ninja" "$@"
 }
