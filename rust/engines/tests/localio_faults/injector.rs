@@ -1,0 +1,137 @@
+//! A backend between the engine and a real one that makes up outcomes.
+
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex};
+
+use gpuio_engines::localio::backend::{Backend, Outcome, Request, RequestKind};
+use gpuio_engines::localio::threads::ThreadsBackend;
+use gpuio_engines::localio::LocalIoEngine;
+
+use crate::support::Random;
+
+/// What is to become of a request.
+pub enum Fate {
+    /// The real backend carries it out.
+    Real,
+    /// So, but only a random part of the bytes is reported as moved.
+    Short,
+    /// This outcome, and nothing else happens.
+    Answer(i32),
+}
+
+/// What the injector has seen.
+#[derive(Default)]
+pub struct Record {
+    /// Every request, in the order in which they were pushed.
+    pub requests: Vec<Request>,
+    /// Which of them are with the kernel, by slot.
+    running: Vec<Request>,
+    /// Most requests with the kernel at a time.
+    pub most_running: usize,
+    /// A direct and a cached write were there at the same time.
+    pub writes_mixed: bool,
+}
+
+pub struct Injector<F> {
+    inner: Box<dyn Backend>,
+    fate: F,
+    record: Arc<Mutex<Record>>,
+    made_up: Vec<Outcome>,
+    cut_short: Vec<u32>,
+    random: Random,
+}
+
+/// Every file has one descriptor for direct I/O; the kernel tells which.
+pub fn is_direct(fd: RawFd) -> bool {
+    // SAFETY: F_GETFL takes no argument and changes nothing.
+    unsafe { libc::fcntl(fd, libc::F_GETFL) & libc::O_DIRECT != 0 }
+}
+
+/// An engine on threads whose requests meet the `fate` that is chosen by their number.
+pub fn engine<F>(queue_depth: u32, fate: F) -> (LocalIoEngine, Arc<Mutex<Record>>)
+where
+    F: FnMut(usize, &Request) -> Fate + Send + 'static,
+{
+    let record = Arc::new(Mutex::new(Record::default()));
+    let injector = Injector {
+        inner: Box::new(ThreadsBackend::new(queue_depth).expect("threads start")),
+        fate,
+        record: Arc::clone(&record),
+        made_up: Vec::new(),
+        cut_short: Vec::new(),
+        random: Random(0xFA17),
+    };
+    (
+        LocalIoEngine::with_backend(Box::new(injector), queue_depth),
+        record,
+    )
+}
+
+impl<F: FnMut(usize, &Request) -> Fate + Send> Backend for Injector<F> {
+    fn describe(&self) -> String {
+        "injected faults".into()
+    }
+
+    fn push(&mut self, request: Request) {
+        let mut record = self.record.lock().expect("no panic");
+        let number = record.requests.len();
+        record.requests.push(request);
+        match (self.fate)(number, &request) {
+            Fate::Answer(result) => {
+                self.made_up.push(Outcome {
+                    slot: request.slot,
+                    result,
+                });
+                return;
+            }
+            Fate::Short => self.cut_short.push(request.slot),
+            Fate::Real => {}
+        }
+        record.running.push(request);
+        record.most_running = record.most_running.max(record.running.len());
+        let write = |direct: bool| {
+            let mut running = record
+                .running
+                .iter()
+                .filter(|r| r.kind == RequestKind::Write);
+            running.any(|request| is_direct(request.file.fd) == direct)
+        };
+        record.writes_mixed |= write(true) && write(false);
+        self.inner.push(request);
+    }
+
+    fn submit(&mut self) {
+        self.inner.submit();
+    }
+
+    fn reap(&mut self, outcomes: &mut Vec<Outcome>) {
+        let first = outcomes.len();
+        self.inner.reap(outcomes);
+        let mut record = self.record.lock().expect("no panic");
+        for outcome in &mut outcomes[first..] {
+            record
+                .running
+                .retain(|request| request.slot != outcome.slot);
+            let cut = self.cut_short.iter().position(|&slot| slot == outcome.slot);
+            if let Some(index) = cut {
+                self.cut_short.swap_remove(index);
+                if outcome.result > 1 {
+                    outcome.result = 1 + self.random.below(outcome.result as u64 - 1) as i32;
+                }
+            }
+        }
+        outcomes.append(&mut self.made_up);
+    }
+
+    fn wait(&mut self, timeout_us: u64) {
+        if self.made_up.is_empty() {
+            self.inner.wait(timeout_us);
+        }
+    }
+
+    fn register_file(&mut self, _index: u32, _fd: RawFd) -> bool {
+        false
+    }
+
+    fn unregister_file(&mut self, _index: u32) {}
+}
