@@ -89,7 +89,10 @@ fn defaults() {
         (config.prefetch, config.prefetch_window_bytes),
         (true, 8 << 20)
     );
-    assert_eq!(config.config_file, None);
+    assert_eq!(
+        (config.config_file, config.cache_policy),
+        (None, PolicyKind::S3Fifo)
+    );
 }
 
 #[test]

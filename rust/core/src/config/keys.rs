@@ -117,7 +117,7 @@ define_keys! {
         /// Share of memory_pool_size that L1 gets; above 0 and below 1.
         l1_ratio: f64 = 0.5, Plain;
         /// Which page leaves L2 when room is needed: lru, clock, sieve or s3-fifo.
-        cache_policy: PolicyKind = PolicyKind::Sieve, Plain;
+        cache_policy: PolicyKind = PolicyKind::S3Fifo, Plain;
         /// Where kernels run: auto, host or cuda:N.
         device: DeviceChoice = DeviceChoice::Auto, Plain;
         /// Threads of the host device, at most 1024; 0 is one for each core.
