@@ -94,6 +94,10 @@ fn a_full_ring_is_busy_until_the_oldest_copy_is_done() {
     session.stall(true);
     assert_eq!(device.copy_done(tickets[1]), Ok(true));
     assert_eq!(device.copy_done(tickets[2]), Ok(false));
+    // The memory must outlive the copies.
+    session.stall(false);
+    while device.copy_done(next) == Ok(false) {}
+    assert_eq!(session.waiting_count(), 0);
 }
 
 #[test]
