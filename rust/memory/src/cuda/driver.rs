@@ -142,11 +142,14 @@ impl Driver {
         let status = unsafe { (self.cuInit)(0) };
         match status {
             SUCCESS | NO_DEVICE => Ok(()),
-            _ => Err(unsupported(format!(
-                "the CUDA driver does not start: {}; check that the kernel module is loaded \
-                 (`nvidia-smi`) and /dev/nvidia* are accessible",
-                self.status_text(status)
-            ))),
+            _ => {
+                let error = error::from_status(status, "use CUDA", &self.status_text(status));
+                Err(unsupported(format!(
+                    "the CUDA driver does not start: {}; check that the kernel module is loaded \
+                     (`nvidia-smi`) and /dev/nvidia* are accessible",
+                    error.message
+                )))
+            }
         }
     }
 
