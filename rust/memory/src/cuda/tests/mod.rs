@@ -252,7 +252,10 @@ fn drivers_without_devices_and_drivers_that_do_not_start_are_told_apart() {
     session.fail("cuInit", 34);
     let error = fake::DRIVER.initialise().expect_err("a stub");
     assert_eq!(error.code, ErrorCode::Unsupported);
-    assert!(error.message.contains("the toolkit's stub was loaded"), "{error}");
+    assert!(
+        error.message.contains("the toolkit's stub was loaded"),
+        "{error}"
+    );
     let error = CudaDevice::open_with(&fake::DRIVER, 1)
         .err()
         .expect("only device 0");
