@@ -16,6 +16,7 @@ mod driver;
 mod error;
 mod info;
 mod memory;
+mod pinned;
 mod wait;
 
 use std::sync::Arc;
@@ -114,7 +115,7 @@ impl Device for CudaDevice {
     }
 
     fn allocate_shared(&self, length_bytes: usize) -> Result<Box<dyn SharedMemory>> {
-        Ok(Box::new(memory::PinnedMemory::new(
+        Ok(Box::new(pinned::PinnedMemory::new(
             &self.context,
             length_bytes,
         )?))
@@ -122,11 +123,11 @@ impl Device for CudaDevice {
 
     fn register_host(&self, host_address: usize, length_bytes: usize) -> Result<u64> {
         check_registrable(host_address, length_bytes)?;
-        memory::register(&self.context, host_address, length_bytes)
+        pinned::register(&self.context, host_address, length_bytes)
     }
 
     fn unregister_host(&self, host_address: usize) {
-        memory::unregister(&self.context, host_address);
+        pinned::unregister(&self.context, host_address);
     }
 
     unsafe fn copy_to_device(&self, device: u64, host: usize, length_bytes: usize) -> Result<()> {
