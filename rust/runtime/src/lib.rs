@@ -1,1 +1,21 @@
-//! Context, cache tiers and the fault service.
+//! What ties gpuio together: the context, its cache tiers, and the service that moves pages.
+//!
+//! ```text
+//! kernels ──► page table, frames (L1, near the device)
+//!    │ faults                 ▲ pages
+//!    ▼                        │
+//! fault ring ──► service ──► L2 (pinned host memory) ◄──► engines ◄──► files, memory
+//!                  ▲
+//! host ── commands ┘ (open, read, write, prefetch, flush, settle, close)
+//! ```
+
+mod array;
+pub mod context;
+pub mod geometry;
+mod l1;
+pub mod l2;
+mod service;
+mod shared;
+mod wake;
+
+pub use context::{devices, ArrayHandle, Context, Stats, FLAG_COUNT_HITS};

@@ -109,6 +109,24 @@ impl ConfigLayer {
     }
 }
 
+impl ConfigLayer {
+    /// Reads what a program sets: names and values as text, as in a variable.
+    ///
+    /// # Errors
+    /// `InvalidArgument` that names the key, for an unknown one and for a value of a wrong type.
+    pub fn from_code(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let mut layer = Self::default();
+        for (name, text) in settings {
+            let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+                let message = unknown_message(&name, KEYS.iter().map(|key| key.name));
+                return Err(refuse(name, message));
+            };
+            (key.set)(&mut layer, Raw::Text(&text)).map_err(|message| refuse(name, message))?;
+        }
+        Ok(layer)
+    }
+}
+
 fn unknown_message<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let hint = suggest::hint(name, known.clone());
     let known: Vec<&str> = known.collect();

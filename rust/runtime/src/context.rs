@@ -1,0 +1,424 @@
+//! A context: one device, its two tiers of cache, its service thread, its arrays.
+
+use crate::l1::{L1Shape, L1};
+use crate::l2::L2;
+use crate::service::jobs::{Piece, Reply};
+use crate::service::{Command, Core, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport};
+use crate::shared::SharedBlocks;
+use crate::wake::Wake;
+use gpuio_core::config::{Config, DeviceChoice};
+use gpuio_core::uri::ResourceUri;
+use gpuio_core::{Error, ErrorCode, Result};
+use gpuio_engines::localio::LocalIoOptions;
+use gpuio_engines::{Engines, EnginesOptions};
+use gpuio_memory::cuda::{self, CudaDevice};
+use gpuio_memory::device::{Device, DeviceInfo};
+use gpuio_memory::host::HostDevice;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{channel, sync_channel, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Commands that may wait for the service.
+const COMMAND_QUEUE: usize = 1024;
+/// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the waiting
+/// warp; docs/decisions/ has the measurement.
+const COPY_ENGINE_BYTES: u64 = 128 << 10;
+/// How much longer than the service the host waits before it gives the service up.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How often a waiting host looks whether the service is alive.
+const HEARTBEAT: Duration = Duration::from_millis(100);
+
+/// `flags` bit: count the accesses that hit, too.
+pub const FLAG_COUNT_HITS: u32 = 1;
+
+/// See the module's comment. Shared by its arrays; the last one ends it.
+pub struct Context {
+    config: Config,
+    device: Arc<dyn Device>,
+    commands: SyncSender<Command>,
+    wake: Arc<Wake>,
+    signals: Arc<Signals>,
+    thread: Mutex<Thread>,
+}
+
+/// The service's thread, and what it leaves behind.
+enum Thread {
+    Runs(JoinHandle<Core>),
+    /// Kernels may still use the memory, so it stays until the context goes.
+    Ended { _core: Box<Core> },
+    Gone,
+}
+
+/// An array as its owner sees it. Closing it is the owner's duty, see [`Context::close`].
+#[derive(Clone, Debug)]
+pub struct ArrayHandle {
+    /// What the service told.
+    pub opened: Opened,
+    writable: bool,
+}
+
+/// Counters of an array's context, and of the array.
+pub type Stats = StatsReport;
+
+impl Context {
+    /// Makes a context: allocates both tiers and starts the service.
+    pub fn new(config: Config) -> Result<Arc<Self>> {
+        let device = open_device(&config)?;
+        let wake = Arc::new(Wake::new()?);
+        let signals = Arc::new(Signals::default());
+        let core = build_core(&config, &device, &wake)?;
+        let (commands, receiver) = sync_channel(COMMAND_QUEUE);
+        let timeout = Duration::from_micros(config.io_timeout_us);
+        let service =
+            Service::new(core, receiver, Arc::clone(&wake), Arc::clone(&signals), timeout);
+        let thread = std::thread::Builder::new()
+            .name("gpuio-service".into())
+            .spawn(move || service.run_to_the_end())
+            .map_err(|error| {
+                Error::from_errno(
+                    error.raw_os_error().unwrap_or(0),
+                    "start the service thread",
+                    "the system refuses another thread",
+                )
+            })?;
+        Ok(Arc::new(Self {
+            config,
+            device,
+            commands,
+            wake,
+            signals,
+            thread: Mutex::new(Thread::Runs(thread)),
+        }))
+    }
+
+    /// The configuration it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The device kernels run on.
+    pub fn device(&self) -> DeviceInfo {
+        self.device.info()
+    }
+
+    /// The stream kernels are launched on; 0 on the host device.
+    pub fn stream(&self) -> u64 {
+        self.device.stream()
+    }
+
+    /// Opens an array. Blocks as opening its resource does, and while a pinned one is filled.
+    pub fn open(
+        &self,
+        uri: &str,
+        element_count: u64,
+        element_bytes: u64,
+        writable: bool,
+    ) -> Result<ArrayHandle> {
+        let window = self.config.prefetch_window_bytes / self.config.page_bytes;
+        let prefetch_pages = match self.config.prefetch {
+            true => u32::try_from(window).unwrap_or(u32::MAX).max(1),
+            false => 0,
+        };
+        let request = OpenArray {
+            uri: ResourceUri::parse(uri)?,
+            element_count,
+            element_bytes,
+            writable,
+            prefetch_pages,
+            counts_hits: self.config.flags & FLAG_COUNT_HITS != 0,
+        };
+        let opened = self.ask(|reply| Command::Open(request, reply))?;
+        if opened.pinned != 0 {
+            if let Err(error) = self.ask(|reply| Command::Fill(opened.id, reply)) {
+                self.ask(|reply| Command::Close(opened.id, reply))?;
+                return Err(error);
+            }
+        }
+        Ok(ArrayHandle { opened, writable })
+    }
+
+    /// Writes back what was written to the array, and closes it. No kernel uses it any more.
+    pub fn close(&self, array: &ArrayHandle) -> Result<()> {
+        self.ask(|reply| Command::Close(array.opened.id, reply))
+    }
+
+    /// Makes durable what was written to the array. No kernel runs. Blocks.
+    pub fn flush(&self, array: &ArrayHandle) -> Result<()> {
+        if !array.writable {
+            return Ok(());
+        }
+        self.ask(|reply| Command::Flush(array.opened.id, reply))
+    }
+
+    /// Reads bytes of an array. No kernel writes to it. Blocks.
+    pub fn read(&self, array: &ArrayHandle, first_byte: u64, buffer: &mut [u8]) -> Result<()> {
+        self.check_range(array, first_byte, buffer.len() as u64, "read")?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        if array.opened.pinned != 0 {
+            let from = array.opened.pinned + array.opened.geometry.origin + first_byte;
+            // SAFETY: the range was checked against the array, which is whole in that memory.
+            return unsafe {
+                self.device.copy_to_host(buffer.as_mut_ptr() as usize, from, buffer.len())
+            };
+        }
+        let (pieces, receiver) = channel();
+        let length = buffer.len() as u64;
+        self.send(Command::Read(array.opened.id, first_byte, length, pieces))?;
+        self.copy_pieces(&receiver, buffer)
+    }
+
+    fn copy_pieces(&self, pieces: &Receiver<Result<Piece>>, buffer: &mut [u8]) -> Result<()> {
+        let mut copied = 0;
+        while copied < buffer.len() {
+            let piece = self.receive(pieces)??;
+            let target = &mut buffer[piece.buffer_offset..piece.buffer_offset + piece.length];
+            // SAFETY: the piece's bytes stay in place while its lease lives (or for good, where
+            // there is none), and they are not the requester's own buffer.
+            let source = unsafe {
+                std::slice::from_raw_parts(piece.address as *const u8, piece.length)
+            };
+            target.copy_from_slice(source);
+            copied += piece.length;
+            self.wake.ring(); // the service may wait for room in the channel
+        }
+        Ok(())
+    }
+
+    /// Writes bytes to an array. No kernel uses the range. Blocks until they are in the cache;
+    /// `flush` makes them durable.
+    pub fn write(&self, array: &ArrayHandle, first_byte: u64, bytes: &[u8]) -> Result<()> {
+        if !array.writable {
+            let message = "the array was opened read-only (its element type is const)";
+            return Err(Error::new(ErrorCode::Permission, "write", message));
+        }
+        self.check_range(array, first_byte, bytes.len() as u64, "write")?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let piece = 64 * self.config.page_bytes as usize;
+        for (k, chunk) in bytes.chunks(piece).enumerate() {
+            let source = (chunk.as_ptr() as usize, chunk.len() as u64);
+            let first = first_byte + (k * piece) as u64;
+            self.ask(|reply| Command::Write(array.opened.id, first, source, reply))?;
+        }
+        Ok(())
+    }
+
+    /// Hints that elements will be wanted. Does not wait; does nothing when the service is busy.
+    pub fn prefetch(&self, array: &ArrayHandle, first_byte: u64, length: u64) -> Result<()> {
+        self.check_range(array, first_byte, length, "prefetch")?;
+        if length == 0 {
+            return Ok(());
+        }
+        let pages = array.opened.geometry.pages_of(first_byte, length);
+        if self.commands.try_send(Command::Prefetch(array.opened.id, pages)).is_ok() {
+            self.wake.ring();
+        }
+        Ok(())
+    }
+
+    /// Kernels were launched: until `settle`, a device that cannot ring the doorbell is polled.
+    pub fn kernels_launched(&self) {
+        self.signals.kernels_run.store(true, Ordering::Relaxed);
+        self.wake.ring();
+    }
+
+    /// Waits until launched kernels have ended. Bounded by the kernels themselves, whose every
+    /// access is bounded by `io_timeout_us`.
+    pub fn wait_for_kernels(&self) -> Result<()> {
+        let ended = self.device.synchronize(u64::MAX);
+        self.signals.kernels_run.store(false, Ordering::Relaxed);
+        ended
+    }
+
+    /// Collects what kernels reported since the last call; an error if any access failed. No kernel
+    /// runs.
+    pub fn settle(&self) -> Result<()> {
+        match self.ask(Command::Settle)? {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// The counters of the context, and of one array if given. Exact when no kernel runs.
+    pub fn stats(&self, array: Option<&ArrayHandle>) -> Result<Stats> {
+        let id = array.map(|array| array.opened.id);
+        self.ask(|reply| Command::Stats(id, reply))
+    }
+
+    /// For tests of deadlines: the service stands still while this is set.
+    #[doc(hidden)]
+    pub fn pause_service(&self, paused: bool) {
+        self.signals.paused.store(paused, Ordering::Release);
+    }
+
+    /// For tests: how often the service has gone to sleep.
+    #[doc(hidden)]
+    pub fn service_sleeps(&self) -> u64 {
+        self.signals.sleeps.load(Ordering::Relaxed)
+    }
+
+    /// Ends the service; what is not written back is lost. Called by drop, and by tests of a dead
+    /// service.
+    #[doc(hidden)]
+    pub fn stop_service(&self) {
+        self.signals.paused.store(false, Ordering::Release);
+        if self.commands.send(Command::Stop).is_ok() {
+            self.wake.ring();
+        }
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Thread::Runs(handle) = std::mem::replace(&mut *thread, Thread::Gone) {
+            // The thread catches its own panics.
+            if let Ok(core) = handle.join() {
+                *thread = Thread::Ended { _core: Box::new(core) };
+            }
+        }
+    }
+
+    fn check_range(
+        &self,
+        array: &ArrayHandle,
+        first_byte: u64,
+        length: u64,
+        operation: &'static str,
+    ) -> Result<()> {
+        let size = array.opened.geometry.array_bytes();
+        match first_byte.checked_add(length) {
+            Some(end) if end <= size => Ok(()),
+            _ => Err(Error::new(
+                ErrorCode::InvalidArgument,
+                operation,
+                format!("{length} bytes from {first_byte} on leave the array of {size} bytes"),
+            )
+            .with_offset(first_byte)),
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_micros(self.config.io_timeout_us) + GRACE
+    }
+
+    fn send(&self, command: Command) -> Result<()> {
+        self.commands.send(command).map_err(|_| self.service_is_gone())?;
+        self.wake.ring();
+        Ok(())
+    }
+
+    /// Sends a command and waits for its reply.
+    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T> {
+        let (reply, outcome) = sync_channel(1);
+        self.send(command(reply))?;
+        self.receive(&outcome)?
+    }
+
+    /// Waits for an answer of the service. The service ends what makes no progress; this wait ends
+    /// only when the service itself has died, or has not taken a turn for so long that it must hang
+    /// in a system call. Then it is given up for good, because it may hold a caller's buffer.
+    fn receive<T>(&self, answers: &Receiver<T>) -> Result<T> {
+        let mut seen = (self.signals.turns.load(Ordering::Relaxed), Instant::now());
+        loop {
+            match answers.recv_timeout(HEARTBEAT) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.service_is_gone()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let turns = self.signals.turns.load(Ordering::Relaxed);
+            if turns != seen.0 {
+                seen = (turns, Instant::now());
+            } else if seen.1.elapsed() > self.patience() {
+                return Err(self.service_is_stuck());
+            }
+        }
+    }
+
+    fn service_is_gone(&self) -> Error {
+        let message = "the I/O service of this context has stopped; make a new context";
+        Error::new(ErrorCode::General, "reach the service", message)
+    }
+
+    fn service_is_stuck(&self) -> Error {
+        let message = "the I/O service does not answer: the storage hangs";
+        Error::new(ErrorCode::Timeout, "reach the service", message)
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.stop_service();
+    }
+}
+
+/// The devices of this machine: every CUDA device that can be opened, then the host device.
+pub fn devices() -> Vec<DeviceInfo> {
+    let cuda = (0..cuda::device_count().unwrap_or(0)).filter_map(|k| CudaDevice::open(k).ok());
+    let mut infos: Vec<DeviceInfo> = cuda.map(|device| device.info()).collect();
+    infos.push(HostDevice::new().info());
+    infos
+}
+
+fn open_device(config: &Config) -> Result<Arc<dyn Device>> {
+    match config.device {
+        DeviceChoice::Host => Ok(Arc::new(HostDevice::new())),
+        DeviceChoice::Cuda(ordinal) => Ok(Arc::new(CudaDevice::open(ordinal)?)),
+        DeviceChoice::Auto if config.max_gpus == 0 => Ok(Arc::new(HostDevice::new())),
+        DeviceChoice::Auto => match CudaDevice::open(0) {
+            Ok(device) => Ok(Arc::new(device)),
+            Err(_) => Ok(Arc::new(HostDevice::new())),
+        },
+    }
+}
+
+fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<Core> {
+    let frames = |bytes: u64| u32::try_from(bytes / config.page_bytes).unwrap_or(u32::MAX - 1);
+    let l2 = L2::new(
+        &**device,
+        frames(config.l2_capacity_bytes),
+        config.page_bytes as usize,
+        config.cache_policy,
+    )?;
+    let shared = SharedBlocks::new(&**device, config.request_slots, wake.fd())?;
+    let shape = L1Shape {
+        frame_count: frames(config.l1_capacity_bytes),
+        page_bytes: config.page_bytes,
+        slot_count: config.request_slots,
+        io_timeout_us: config.io_timeout_us,
+    };
+    let l1 = L1::new(Arc::clone(device), shape, shared.device_addresses())?;
+    let engines = Engines::new(EnginesOptions {
+        localio: LocalIoOptions {
+            queue_depth: config.queue_depth,
+            registered_arena: Some(l2.arena()),
+            ..LocalIoOptions::default()
+        },
+        ..EnginesOptions::default()
+    });
+    // The host device has no copy engine: there the waiting thread copies pages of any size.
+    let copy_engine_bytes = if device.stream() == 0 { u64::MAX } else { COPY_ENGINE_BYTES };
+    Ok(Core {
+        device: Arc::clone(device),
+        l1,
+        l2,
+        shared,
+        engines,
+        arrays: Vec::new(),
+        transfers: Default::default(),
+        waiters: HashMap::new(),
+        stalled: VecDeque::new(),
+        delivered: Vec::new(),
+        copies: VecDeque::new(),
+        job_errors: HashMap::new(),
+        job_syncs: HashMap::new(),
+        page_bytes: config.page_bytes,
+        copy_engine_bytes,
+        writes: 0,
+        last_write_error: None,
+        stats: ServiceStats::default(),
+        completions: Vec::new(),
+    })
+}

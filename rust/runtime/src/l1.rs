@@ -1,0 +1,263 @@
+//! L1: the tables and frames near the device, and what the host may do to them.
+//!
+//! While kernels run, only they touch these tables. Everything here that reads or changes them is
+//! called when no kernel of the context runs: the caller has synchronized.
+
+use gpuio_core::page_entry::{PageEntry, PageState, MAX_L1_FRAMES};
+use gpuio_core::{Error, ErrorCode, Result};
+use gpuio_memory::device::{Device, DeviceMemory};
+use gpuio_memory::layout::{
+    owner_page, ArrayDescriptor, Cache, StatisticsShard, StickyError, FRAME_FREE, MAX_ARRAYS,
+    STATISTICS_SHARDS,
+};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What L1 is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct L1Shape {
+    /// Frames.
+    pub frame_count: u32,
+    /// Bytes of a page.
+    pub page_bytes: u64,
+    /// Faults in flight.
+    pub slot_count: u32,
+    /// Longest wait of an access.
+    pub io_timeout_us: u64,
+}
+
+/// See the module's comment.
+pub struct L1 {
+    device: Arc<dyn Device>,
+    shape: L1Shape,
+    frames: Box<dyn DeviceMemory>,
+    owners: Box<dyn DeviceMemory>,
+    frame_slots: Box<dyn DeviceMemory>,
+    bitmap: Box<dyn DeviceMemory>,
+    generations: Box<dyn DeviceMemory>,
+    counters: Box<dyn DeviceMemory>,
+    error: Box<dyn DeviceMemory>,
+    statistics: Box<dyn DeviceMemory>,
+    descriptors: Box<dyn DeviceMemory>,
+    cache: Box<dyn DeviceMemory>,
+}
+
+impl L1 {
+    /// Allocates L1. `shared` are the device addresses of ring, completions and control block.
+    pub fn new(device: Arc<dyn Device>, shape: L1Shape, shared: [u64; 3]) -> Result<Self> {
+        if u64::from(shape.frame_count) > MAX_L1_FRAMES {
+            return Err(Error::new(
+                ErrorCode::InvalidArgument,
+                "make L1 cache",
+                format!("{} frames are more than {MAX_L1_FRAMES}", shape.frame_count),
+            ));
+        }
+        let frame_count = shape.frame_count as usize;
+        let slots = shape.slot_count as usize;
+        let l1 = Self {
+            frames: device.allocate(frame_count * shape.page_bytes as usize)?,
+            owners: device.allocate(frame_count * 8)?,
+            frame_slots: device.allocate(frame_count * 8)?,
+            bitmap: device.allocate(slots / 8)?,
+            generations: device.allocate(slots * 8)?,
+            counters: device.allocate(256)?,
+            error: device.allocate(size_of::<StickyError>())?,
+            statistics: device.allocate(STATISTICS_SHARDS * size_of::<StatisticsShard>())?,
+            descriptors: device.allocate(MAX_ARRAYS as usize * size_of::<ArrayDescriptor>())?,
+            cache: device.allocate(size_of::<Cache>())?,
+            device,
+            shape,
+        };
+        l1.write(l1.cache.device_address(), &l1.describe(shared))?;
+        Ok(l1)
+    }
+
+    fn describe(&self, [ring, completions, control]: [u64; 3]) -> Cache {
+        Cache {
+            frames: self.frames.device_address(),
+            frame_owners: self.owners.device_address(),
+            frame_slots: self.frame_slots.device_address(),
+            clock_hand: self.counters.device_address(),
+            slot_bitmap: self.bitmap.device_address(),
+            slot_generation: self.generations.device_address(),
+            // The hand and the tail are both hot: a cache line each.
+            ring_tail: self.counters.device_address() + 128,
+            ring,
+            completions,
+            control,
+            error: self.error.device_address(),
+            statistics: self.statistics.device_address(),
+            arrays: self.descriptors.device_address(),
+            io_timeout_us: self.shape.io_timeout_us,
+            frame_count: self.shape.frame_count,
+            slot_count: self.shape.slot_count,
+            page_shift: self.shape.page_bytes.trailing_zeros(),
+            reserved: 0,
+        }
+    }
+
+    /// Device address of the `Cache` structure.
+    pub fn cache_address(&self) -> u64 {
+        self.cache.device_address()
+    }
+
+    /// Device address of the frames.
+    pub fn frames_address(&self) -> u64 {
+        self.frames.device_address()
+    }
+
+    /// Device address of one frame.
+    pub fn frame_address(&self, frame: u32) -> Option<u64> {
+        (frame < self.shape.frame_count)
+            .then(|| self.frames.device_address() + u64::from(frame) * self.shape.page_bytes)
+    }
+
+    /// Enters an array, or with a default descriptor removes it.
+    pub fn set_descriptor(&self, array: u32, descriptor: ArrayDescriptor) -> Result<()> {
+        let size = size_of::<ArrayDescriptor>() as u64;
+        self.write(self.descriptors.device_address() + u64::from(array) * size, &descriptor)
+    }
+
+    /// Takes the sticky error and clears it. `state` is 0 if there was none.
+    pub fn take_error(&self) -> Result<StickyError> {
+        let error: StickyError = self.read(self.error.device_address())?;
+        if error.state != 0 || error.count != 0 || error.stalled != 0 {
+            self.write(self.error.device_address(), &StickyError::default())?;
+        }
+        Ok(error)
+    }
+
+    /// The sum of all shards.
+    pub fn statistics(&self) -> Result<StatisticsShard> {
+        let shards: Vec<StatisticsShard> =
+            self.read_many(self.statistics.device_address(), STATISTICS_SHARDS)?;
+        Ok(shards.iter().fold(StatisticsShard::default(), |sum, shard| StatisticsShard {
+            misses: sum.misses + shard.misses,
+            joined: sum.joined + shard.joined,
+            evictions: sum.evictions + shard.evictions,
+            write_backs: sum.write_backs + shard.write_backs,
+            prefetches: sum.prefetches + shard.prefetches,
+            filled_bytes: sum.filled_bytes + shard.filled_bytes,
+            retries: sum.retries + shard.retries,
+            hits: sum.hits + shard.hits,
+        }))
+    }
+
+    /// The frames that hold DIRTY pages of an array: (frame, page).
+    pub fn dirty_frames(&self, array: u32, table: u64) -> Result<Vec<(u32, u64)>> {
+        let mut dirty = Vec::new();
+        for (frame, page) in self.frames_of(array)? {
+            let entry = PageEntry(self.read::<u64>(table + page * 8)?);
+            if entry.frame() == frame && entry.state() == Some(PageState::Dirty) {
+                dirty.push((frame, page));
+            }
+        }
+        Ok(dirty)
+    }
+
+    /// A DIRTY page's bytes have been taken: it is VALID.
+    pub fn set_clean(&self, table: u64, page: u64) -> Result<()> {
+        let entry = PageEntry(self.read::<u64>(table + page * 8)?);
+        self.write(table + page * 8, &entry.with_state(PageState::Valid).0)
+    }
+
+    /// Drops the pages of a range, whatever they hold: their next access asks the host again.
+    pub fn forget_pages(&self, array: u32, table: u64, pages: Range<u64>) -> Result<()> {
+        for (frame, page) in self.frames_of(array)? {
+            if !pages.contains(&page) {
+                continue;
+            }
+            let entry = PageEntry(self.read::<u64>(table + page * 8)?);
+            if entry.frame() == frame && entry.is_resident() {
+                self.write(table + page * 8, &entry.evicted().0)?;
+                self.write(self.owners.device_address() + u64::from(frame) * 8, &FRAME_FREE)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the tables in order after accesses gave up, or before an array goes: no page is BUSY
+    /// or FLUSHING, no frame claimed, no slot in use. The service has no fault in hand.
+    ///
+    /// `table_of` gives the page table of an array, if the array still exists.
+    pub fn repair(&self, table_of: &dyn Fn(u32) -> Option<u64>) -> Result<()> {
+        let owners: Vec<u64> =
+            self.read_many(self.owners.device_address(), self.shape.frame_count as usize)?;
+        for (frame, owner) in (0u32..).zip(owners) {
+            if owner != FRAME_FREE && !self.repair_frame(frame, owner, table_of)? {
+                self.write(self.owners.device_address() + u64::from(frame) * 8, &FRAME_FREE)?;
+            }
+        }
+        let words = self.shape.slot_count as usize / 64;
+        self.write_many(self.bitmap.device_address(), &vec![0u64; words])
+    }
+
+    /// Returns whether the frame still holds its page.
+    fn repair_frame(
+        &self,
+        frame: u32,
+        owner: u64,
+        table_of: &dyn Fn(u32) -> Option<u64>,
+    ) -> Result<bool> {
+        let Some((array, page)) = owner_page(owner) else {
+            return Ok(false);
+        };
+        let Some(table) = table_of(array) else {
+            return Ok(false);
+        };
+        let entry = PageEntry(self.read::<u64>(table + page * 8)?);
+        if entry.frame() != frame {
+            return Ok(false);
+        }
+        match entry.state() {
+            Some(PageState::Busy) => {
+                self.write(table + page * 8, &entry.evicted().0)?;
+                Ok(false)
+            }
+            Some(PageState::Flushing) => {
+                self.write(table + page * 8, &entry.with_state(PageState::Dirty).0)?;
+                Ok(true)
+            }
+            Some(PageState::Valid | PageState::Dirty) => Ok(true),
+            Some(PageState::Invalid) | None => Ok(false),
+        }
+    }
+
+    fn frames_of(&self, array: u32) -> Result<Vec<(u32, u64)>> {
+        let owners: Vec<u64> =
+            self.read_many(self.owners.device_address(), self.shape.frame_count as usize)?;
+        let of_array = |(frame, owner): (u32, u64)| {
+            owner_page(owner).filter(|(id, _)| *id == array).map(|(_, page)| (frame, page))
+        };
+        Ok((0u32..).zip(owners).filter_map(of_array).collect())
+    }
+
+    fn read<T: Copy + Default>(&self, address: u64) -> Result<T> {
+        let mut value = T::default();
+        let host = (&raw mut value) as usize;
+        // SAFETY: the callers pass addresses of T within L1's own allocations or a page table.
+        unsafe { self.device.copy_to_host(host, address, size_of::<T>())? };
+        Ok(value)
+    }
+
+    fn read_many<T: Copy + Default>(&self, address: u64, count: usize) -> Result<Vec<T>> {
+        let mut values = vec![T::default(); count];
+        let host = values.as_mut_ptr() as usize;
+        // SAFETY: the callers pass the address and count of an allocation of L1.
+        unsafe { self.device.copy_to_host(host, address, size_of::<T>() * count)? };
+        Ok(values)
+    }
+
+    fn write<T: Copy>(&self, address: u64, value: &T) -> Result<()> {
+        let host = (&raw const *value) as usize;
+        // SAFETY: as in `read`.
+        unsafe { self.device.copy_to_device(address, host, size_of::<T>()) }
+    }
+
+    fn write_many<T: Copy>(&self, address: u64, values: &[T]) -> Result<()> {
+        // SAFETY: as in `read_many`.
+        unsafe {
+            self.device.copy_to_device(address, values.as_ptr() as usize, size_of_val(values))
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! L2: pages in pinned host memory, between the resources and the device.
+//!
+//! Owned by the service thread. It knows which frame holds which page and which frame to give up;
+//! it does no I/O.
+
+mod frame_state;
+mod lease;
+
+pub use frame_state::{FrameState, L2State};
+pub use lease::Lease;
+
+use gpuio_core::config::PolicyKind;
+use gpuio_core::replacement::{new_policy, ReplacementPolicy};
+use gpuio_core::Result;
+use gpuio_memory::device::{Device, SharedMemory};
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+/// A page of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PageKey {
+    /// The array's id.
+    pub array: u32,
+    /// The page.
+    pub page: u64,
+}
+
+/// The memory and the frame words, which leases share with the service.
+pub struct FrameStore {
+    memory: Box<dyn SharedMemory>,
+    states: Vec<FrameState>,
+    page_bytes: usize,
+}
+
+impl FrameStore {
+    fn host_address(&self, frame: u32) -> usize {
+        self.memory.host_address() + frame as usize * self.page_bytes
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct FrameMeta {
+    key: Option<PageKey>,
+    /// Its last write failed: not tried again until a flush asks for it.
+    write_failed: bool,
+}
+
+/// Counters of L2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct L2Stats {
+    /// Pages asked for and found.
+    pub hits: u64,
+    /// Pages asked for and not found.
+    pub misses: u64,
+    /// Pages given up for others.
+    pub evictions: u64,
+}
+
+/// See the module's comment.
+pub struct L2 {
+    store: Arc<FrameStore>,
+    meta: Vec<FrameMeta>,
+    index: HashMap<PageKey, u32>,
+    free: Vec<u32>,
+    policy: Box<dyn ReplacementPolicy>,
+    /// Frames that became dirty, oldest first; entries may be out of date.
+    dirty: VecDeque<u32>,
+    /// What it has counted.
+    pub stats: L2Stats,
+}
+
+impl L2 {
+    /// An L2 of `frame_count` frames.
+    pub fn new(
+        device: &dyn Device,
+        frame_count: u32,
+        page_bytes: usize,
+        policy: PolicyKind,
+    ) -> Result<Self> {
+        let memory = device.allocate_shared(frame_count as usize * page_bytes)?;
+        let states = (0..frame_count).map(|_| FrameState::new()).collect();
+        Ok(Self {
+            store: Arc::new(FrameStore {
+                memory,
+                states,
+                page_bytes,
+            }),
+            meta: vec![FrameMeta::default(); frame_count as usize],
+            index: HashMap::with_capacity(frame_count as usize),
+            free: (0..frame_count).rev().collect(),
+            policy: new_policy(policy, frame_count),
+            dirty: VecDeque::new(),
+            stats: L2Stats::default(),
+        })
+    }
+
+    /// Address and length of the memory, to register with engines.
+    pub fn arena(&self) -> (usize, usize) {
+        (self.store.memory.host_address(), self.store.memory.length_bytes())
+    }
+
+    /// Frames in all.
+    pub fn frame_count(&self) -> u32 {
+        self.meta.len() as u32
+    }
+
+    /// The frame that holds a page, or is being filled with it.
+    pub fn find(&self, key: PageKey) -> Option<u32> {
+        self.index.get(&key).copied()
+    }
+
+    /// As `find`, counted, and a sign to the policy that the page is wanted.
+    pub fn look_up(&mut self, key: PageKey) -> Option<u32> {
+        let found = self.find(key);
+        match found {
+            Some(frame) => {
+                self.stats.hits += 1;
+                self.policy.touched(frame);
+            }
+            None => self.stats.misses += 1,
+        }
+        found
+    }
+
+    /// The page in a frame.
+    pub fn key(&self, frame: u32) -> Option<PageKey> {
+        self.meta[frame as usize].key
+    }
+
+    /// The state of a frame.
+    pub fn state(&self, frame: u32) -> L2State {
+        self.store.states[frame as usize].state()
+    }
+
+    /// Pins a frame; `unpin` or the drop of a lease takes it off.
+    pub fn pin(&self, frame: u32) {
+        self.store.states[frame as usize].pin();
+    }
+
+    /// Takes a pin off.
+    pub fn unpin(&self, frame: u32) {
+        self.store.states[frame as usize].unpin();
+    }
+
+    /// Pins a frame for another thread.
+    pub fn lease(&self, frame: u32) -> Lease {
+        self.pin(frame);
+        Lease::new(Arc::clone(&self.store), frame)
+    }
+
+    /// Where a frame is for this process.
+    pub fn host_address(&self, frame: u32) -> usize {
+        self.store.host_address(frame)
+    }
+
+    /// Where a frame is for kernels.
+    pub fn device_address(&self, frame: u32) -> u64 {
+        self.store.memory.device_address() + u64::from(frame) * self.store.page_bytes as u64
+    }
+
+    /// Takes a frame for `key`, which is not in L2: a free one, or one whose clean page gives way.
+    /// The frame is FREE and indexed under the key; the caller moves it on at once. `None` when
+    /// every frame is pinned, busy or dirty.
+    pub fn claim(&mut self, key: PageKey) -> Option<u32> {
+        debug_assert!(!self.index.contains_key(&key));
+        let frame = match self.free.pop() {
+            Some(frame) => frame,
+            None => self.evict()?,
+        };
+        self.meta[frame as usize] = FrameMeta {
+            key: Some(key),
+            write_failed: false,
+        };
+        self.index.insert(key, frame);
+        self.policy.inserted(frame, self.index.hasher().hash_one(key));
+        Some(frame)
+    }
+
+    fn evict(&mut self) -> Option<u32> {
+        let states = &self.store.states;
+        let frame = self.policy.victim(&mut |frame| {
+            let state = &states[frame as usize];
+            state.state() == L2State::Valid && state.is_unpinned()
+        })?;
+        let claimed = self.store.states[frame as usize].try_claim();
+        assert!(claimed, "only this thread pins, so what was evictable still is");
+        if let Some(key) = self.meta[frame as usize].key.take() {
+            self.index.remove(&key);
+        }
+        self.stats.evictions += 1;
+        Some(frame)
+    }
+
+    /// Gives a frame back that was claimed for a load which failed, or whose page goes away. Its
+    /// state must be LOADING, FREE or VALID, and nobody may hold a pin.
+    pub fn discard(&mut self, frame: u32) {
+        self.store.states[frame as usize].set_state(L2State::Free);
+        if let Some(key) = self.meta[frame as usize].key.take() {
+            self.index.remove(&key);
+        }
+        self.policy.removed(frame);
+        self.free.push(frame);
+    }
+
+    /// The frame is being filled.
+    pub fn begin_load(&mut self, frame: u32) {
+        self.store.states[frame as usize].set_state(L2State::Loading);
+    }
+
+    /// The frame holds its page.
+    pub fn set_valid(&mut self, frame: u32) {
+        self.store.states[frame as usize].set_state(L2State::Valid);
+    }
+
+    /// The frame holds its page, newer than the resource.
+    pub fn set_dirty(&mut self, frame: u32) {
+        let state = &self.store.states[frame as usize];
+        if state.state() != L2State::Dirty {
+            self.dirty.push_back(frame);
+        }
+        state.set_state(L2State::Dirty);
+        self.meta[frame as usize].write_failed = false;
+    }
+
+    /// The frame's page is being written.
+    pub fn begin_flush(&mut self, frame: u32) {
+        self.store.states[frame as usize].set_state(L2State::Flushing);
+    }
+
+    /// The write has ended. A page that was written to meanwhile is DIRTY and stays so.
+    pub fn end_flush(&mut self, frame: u32, written: bool) {
+        if self.state(frame) != L2State::Flushing {
+            return;
+        }
+        if written {
+            self.set_valid(frame);
+        } else {
+            self.set_dirty(frame);
+            self.meta[frame as usize].write_failed = true;
+        }
+    }
+
+    /// The oldest dirty frame whose last write did not fail. It leaves the list of dirty frames:
+    /// the caller begins its flush.
+    pub fn next_dirty(&mut self) -> Option<u32> {
+        for _ in 0..self.dirty.len() {
+            let frame = self.dirty.pop_front()?;
+            if self.state(frame) != L2State::Dirty {
+                continue;
+            }
+            if !self.meta[frame as usize].write_failed {
+                return Some(frame);
+            }
+            self.dirty.push_back(frame);
+        }
+        None
+    }
+
+    /// Whether some dirty frame could not be written when it was tried last.
+    pub fn has_failed_writes(&self) -> bool {
+        self.meta.iter().any(|meta| meta.write_failed)
+    }
+
+    /// The frames that hold pages of an array, with their states.
+    pub fn frames_of(&self, array: u32) -> Vec<(u32, L2State)> {
+        let of_array = |meta: &FrameMeta| meta.key.is_some_and(|key| key.array == array);
+        (0..self.frame_count())
+            .filter(|&frame| of_array(&self.meta[frame as usize]))
+            .map(|frame| (frame, self.state(frame)))
+            .collect()
+    }
+
+    /// Whether nobody uses the frame.
+    pub fn is_unpinned(&self, frame: u32) -> bool {
+        self.store.states[frame as usize].is_unpinned()
+    }
+}
+

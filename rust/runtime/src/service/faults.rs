@@ -1,0 +1,153 @@
+//! How faults are served.
+
+use super::core::{Core, Load, PendingCopy};
+use super::transfers::{failure_word, Waiter};
+use crate::array::Placement;
+use crate::l2::{L2State, PageKey};
+use gpuio_core::{Error, ErrorCode};
+use gpuio_memory::layout::{FaultOperation, Outcome};
+use gpuio_memory::ring::Fault;
+
+/// Faults taken off the ring in one turn, so that other work gets one, too.
+const FAULTS_A_TURN: usize = 256;
+
+/// Whether a fault found what it needs.
+enum Served {
+    Yes,
+    /// It must be served again later.
+    Stalled,
+}
+
+impl Core {
+    /// Serves stalled faults, then new ones. Returns whether there was anything to do.
+    pub fn serve_faults(&mut self) -> bool {
+        let mut any = false;
+        while let Some(fault) = self.stalled.pop_front() {
+            if let Served::Stalled = self.serve(fault, false) {
+                self.stalled.push_front(fault);
+                break;
+            }
+            any = true;
+        }
+        for _ in 0..FAULTS_A_TURN {
+            let Some(fault) = self.shared.take() else { break };
+            any = true;
+            self.stats.faults += 1;
+            if let Served::Stalled = self.serve(fault, true) {
+                self.stalled.push_back(fault);
+            }
+        }
+        any
+    }
+
+    fn serve(&mut self, fault: Fault, first_time: bool) -> Served {
+        let known = self.array(fault.array).is_some_and(|array| {
+            fault.page < array.geometry.page_count && self.l1.frame_address(fault.frame).is_some()
+        });
+        if !known {
+            let message = "a kernel asked for a page that does not exist: a defect in gpuio";
+            return self.refuse(&fault, &Error::new(ErrorCode::General, "serve a fault", message));
+        }
+        const WRITE_BACK: u32 = FaultOperation::WriteBack as u32;
+        match fault.operation {
+            WRITE_BACK => self.serve_write_back(fault),
+            _ => self.serve_read(fault, first_time),
+        }
+    }
+
+    fn refuse(&self, fault: &Fault, error: &Error) -> Served {
+        self.shared.answer(fault, Outcome::Failed, failure_word(error));
+        Served::Yes
+    }
+
+    fn serve_read(&mut self, fault: Fault, first_time: bool) -> Served {
+        let key = PageKey {
+            array: fault.array,
+            page: fault.page,
+        };
+        let found = if first_time { self.l2.look_up(key) } else { self.l2.find(key) };
+        let served = match found {
+            Some(frame) if self.l2.state(frame) == L2State::Loading => {
+                self.waiters.entry(frame).or_default().push(Waiter::Fault(fault));
+                Served::Yes
+            }
+            Some(frame) => {
+                self.deliver(fault, frame);
+                Served::Yes
+            }
+            None => match self.start_load(key) {
+                Load::Started(frame) => {
+                    self.waiters.entry(frame).or_default().push(Waiter::Fault(fault));
+                    Served::Yes
+                }
+                Load::NoRoom => Served::Stalled,
+                Load::Failed(error) => self.refuse(&fault, &error),
+            },
+        };
+        if first_time {
+            self.look_ahead(key);
+        }
+        served
+    }
+
+    /// Lets the array's detector see the miss, and reads ahead what it predicts.
+    fn look_ahead(&mut self, key: PageKey) {
+        let Some(array) = self.array_mut(key.array) else { return };
+        let Some(detector) = array.detector.as_mut() else { return };
+        if let Some(predicted) = detector.observe(key.page) {
+            self.read_ahead(key.array, predicted.pages());
+        }
+    }
+
+    fn serve_write_back(&mut self, fault: Fault) -> Served {
+        let key = PageKey {
+            array: fault.array,
+            page: fault.page,
+        };
+        let mapped = self.array(fault.array).and_then(|array| match array.placement {
+            Placement::CachedMapped { mapped, .. } => Some(mapped),
+            _ => None,
+        });
+        if let Some(mapped) = mapped {
+            let target = mapped.host + (key.page * self.page_bytes) as usize;
+            return self.take_frame(fault, target, None);
+        }
+        let frame = match self.l2.find(key) {
+            Some(frame) if self.l2.state(frame) == L2State::Loading => return Served::Stalled,
+            Some(frame) => frame,
+            None => match self.claim(key) {
+                Some(frame) => {
+                    self.l2.begin_load(frame);
+                    frame
+                }
+                None => match self.no_frame() {
+                    Load::Failed(error) => return self.refuse(&fault, &error),
+                    _ => return Served::Stalled,
+                },
+            },
+        };
+        self.l2.pin(frame);
+        self.take_frame(fault, self.l2.host_address(frame), Some(frame))
+    }
+
+    /// Starts to copy the L1 frame of a write-back to host memory.
+    fn take_frame(&mut self, fault: Fault, target: usize, frame: Option<u32>) -> Served {
+        let source = self.l1.frame_address(fault.frame).unwrap_or(0);
+        // SAFETY: `serve` has checked the L1 frame; the target is a whole L2 frame, pinned, or a
+        // whole page of mapped memory. The kernel keeps the page FLUSHING until the answer.
+        let started = unsafe {
+            self.device.start_copy_to_host(target, source, self.page_bytes as usize)
+        };
+        let copy = |ticket| PendingCopy {
+            ticket,
+            fault,
+            frame,
+            is_write_back: true,
+        };
+        match started {
+            Ok(ticket) => self.copies.push_back(copy(ticket)),
+            Err(error) => self.copied(copy(gpuio_memory::device::CopyTicket(0)), Err(error)),
+        }
+        Served::Yes
+    }
+}

@@ -1,0 +1,168 @@
+//! Bulk read: the host reads a range of an array.
+//!
+//! The service brings the pages and leases the frames; the requester's thread does the copying, so
+//! that the service is free for others and several requesters copy at once.
+
+use super::pull::{Pull, Pulled};
+use super::{load_error, Job, Turn};
+use crate::array::Placement;
+use crate::l2::{L2State, Lease, PageKey};
+use crate::service::core::{Core, Load};
+use crate::service::transfers::Waiter;
+use gpuio_core::Result;
+use std::sync::mpsc::Sender;
+use std::sync::Arc;
+
+/// Pages read ahead of the one that is delivered.
+const AHEAD_PAGES: u64 = 64;
+/// Pieces the requester has not finished with; more wait.
+const PIECES_OUT: usize = 32;
+
+/// A piece of the range, for the requester to copy.
+pub struct Piece {
+    /// Where the bytes are.
+    pub address: usize,
+    /// Where they belong in the requester's buffer.
+    pub buffer_offset: usize,
+    /// How many.
+    pub length: usize,
+    /// Keeps them in place; none where they stay anyway.
+    pub lease: Option<Lease>,
+    /// Counts the piece as not finished with.
+    _out: Arc<()>,
+}
+
+/// See the module's comment.
+pub struct BulkRead {
+    array: u32,
+    first_byte: u64,
+    length: u64,
+    pull: Pull,
+    pulled: bool,
+    next_page: u64,
+    end_page: u64,
+    waits: bool,
+    /// One clone with every piece that is out.
+    out: Arc<()>,
+    pieces: Sender<Result<Piece>>,
+}
+
+impl BulkRead {
+    /// Reads `length` bytes (not 0, in range) of an array from `first_byte` on. The channel's
+    /// closing marks the end.
+    pub fn new(
+        core: &Core,
+        array: u32,
+        first_byte: u64,
+        length: u64,
+        pieces: Sender<Result<Piece>>,
+    ) -> Self {
+        let pages = core.array(array).map_or(0..0, |it| it.geometry.pages_of(first_byte, length));
+        Self {
+            array,
+            first_byte,
+            length,
+            pull: Pull::default(),
+            pulled: false,
+            next_page: pages.start,
+            end_page: pages.end,
+            waits: false,
+            out: Arc::new(()),
+            pieces,
+        }
+    }
+
+    fn advance(&mut self, core: &mut Core, id: u64) -> Result<Turn> {
+        if let Some(error) = load_error(core, id) {
+            return Err(error);
+        }
+        if !self.pulled {
+            if let Pulled::NoRoom = self.pull.run(core, self.array)? {
+                return Ok(Turn::Waiting);
+            }
+            self.pulled = true;
+        }
+        if self.next_page == self.end_page {
+            return Ok(Turn::Done(Ok(())));
+        }
+        if Arc::strong_count(&self.out) > PIECES_OUT {
+            return Ok(Turn::Waiting);
+        }
+        let Some(piece) = self.next_piece(core, id)? else { return Ok(Turn::Waiting) };
+        self.next_page += 1;
+        match self.pieces.send(Ok(piece)) {
+            Ok(()) => Ok(Turn::Advanced),
+            Err(_) => Ok(Turn::Done(Ok(()))), // the requester has gone
+        }
+    }
+
+    fn next_piece(&mut self, core: &mut Core, id: u64) -> Result<Option<Piece>> {
+        let Some(array) = core.array(self.array) else { return Ok(None) };
+        let (page_offset, buffer_offset, length) =
+            array.geometry.overlap(self.next_page, self.first_byte, self.length);
+        let out = Arc::clone(&self.out);
+        let piece = |base: usize, lease| Piece {
+            address: base + page_offset as usize,
+            buffer_offset: buffer_offset as usize,
+            length: length as usize,
+            lease,
+            _out: out,
+        };
+        if let Some(mapped) = array.placement.mapped() {
+            let page = mapped.host + (self.next_page * core.page_bytes) as usize;
+            return Ok(Some(piece(page, None)));
+        }
+        if let Placement::Pinned { .. } = array.placement {
+            return Ok(None); // read straight from the device by the requester
+        }
+        let Some(frame) = self.resident_frame(core, id)? else { return Ok(None) };
+        let lease = core.l2.lease(frame);
+        Ok(Some(piece(core.l2.host_address(frame), Some(lease))))
+    }
+
+    /// The frame of the next page once it is there; gets it otherwise.
+    fn resident_frame(&mut self, core: &mut Core, id: u64) -> Result<Option<u32>> {
+        let key = PageKey {
+            array: self.array,
+            page: self.next_page,
+        };
+        if !self.waits {
+            let ahead = self.next_page..self.end_page.min(self.next_page + AHEAD_PAGES);
+            let most = u64::from(core.l2.frame_count() / 4);
+            core.read_ahead(self.array, ahead.take(most as usize));
+        }
+        let frame = match core.l2.find(key) {
+            Some(frame) => frame,
+            None => match core.start_load(key) {
+                Load::Started(frame) => {
+                    self.waits = false;
+                    frame
+                }
+                Load::NoRoom => return Ok(None),
+                Load::Failed(error) => return Err(error),
+            },
+        };
+        if core.l2.state(frame) != L2State::Loading {
+            self.waits = false;
+            core.l2.look_up(key);
+            return Ok(Some(frame));
+        }
+        if !self.waits {
+            core.waiters.entry(frame).or_default().push(Waiter::Job(id));
+            self.waits = true;
+        }
+        Ok(None)
+    }
+}
+
+impl Job for BulkRead {
+    fn turn(&mut self, core: &mut Core, id: u64) -> Turn {
+        self.advance(core, id).unwrap_or_else(|error| Turn::Done(Err(error)))
+    }
+
+    fn end(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            let _ = self.pieces.send(Err(error)); // a requester that has gone does not mind
+        }
+    }
+}

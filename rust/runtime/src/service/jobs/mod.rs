@@ -1,0 +1,58 @@
+//! What the host asks of the service: each request is a job, a state machine that is given turns.
+//!
+//! A job never blocks; between two turns the service serves faults and other jobs. A job that makes
+//! no progress for `io_timeout_us` fails.
+
+mod bulk_read;
+mod bulk_write;
+mod close;
+mod flush;
+mod pinned;
+mod prefetch;
+mod pull;
+mod settle;
+
+pub use bulk_read::{BulkRead, Piece};
+pub use bulk_write::BulkWrite;
+pub use close::Close;
+pub use flush::Flush;
+pub use pinned::LoadPinned;
+pub use prefetch::Prefetch;
+pub use settle::{Failure, Settle};
+
+use super::core::Core;
+use gpuio_core::{Error, Result};
+use std::sync::mpsc::SyncSender;
+
+/// How a turn of a job ended.
+pub enum Turn {
+    /// It moved on and would like another turn.
+    Advanced,
+    /// It waits for something.
+    Waiting,
+    /// It has ended, well or with this error.
+    Done(Result<()>),
+}
+
+/// A request of the host in progress.
+pub trait Job: Send {
+    /// Does what can be done now. `id` names the job towards [`Core`].
+    fn turn(&mut self, core: &mut Core, id: u64) -> Turn;
+
+    /// Tells the requester how it ended. Called once, last.
+    fn end(&mut self, result: Result<()>);
+}
+
+/// Where a job's outcome goes. The requester may have gone.
+pub type Reply<T> = SyncSender<Result<T>>;
+
+/// Sends the outcome of a job whose success carries nothing.
+pub fn reply(to: &Reply<()>, result: Result<()>) {
+    // A requester that has gone does not want to know.
+    let _ = to.try_send(result);
+}
+
+/// Ends the turn with the error that a load failed with, if one did for this job.
+pub fn load_error(core: &mut Core, id: u64) -> Option<Error> {
+    core.job_errors.remove(&id)
+}
