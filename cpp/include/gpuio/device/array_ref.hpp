@@ -10,6 +10,7 @@
 #include "gpuio/device/array_view.hpp"
 #include "gpuio/device/element.hpp"
 #include "gpuio/device/errors.hpp"
+#include "gpuio/device/macros.hpp"
 #include "gpuio/device/pager.hpp"
 #include "gpuio/device/pin.hpp"
 #include "gpuio/device/platform.hpp"

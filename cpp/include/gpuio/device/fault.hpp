@@ -18,6 +18,7 @@
 #include "gpuio/device/fault_ring.hpp"
 #include "gpuio/device/frames.hpp"
 #include "gpuio/device/layout.hpp"
+#include "gpuio/device/macros.hpp"
 #include "gpuio/device/page_entry.hpp"
 #include "gpuio/device/platform.hpp"
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "gpuio/device/layout.hpp"
+#include "gpuio/device/macros.hpp"
 #include "gpuio/device/platform.hpp"
 
 namespace gpuio::device {

@@ -9,6 +9,7 @@
 #include "gpuio/device/errors.hpp"
 #include "gpuio/device/fault.hpp"
 #include "gpuio/device/layout.hpp"
+#include "gpuio/device/macros.hpp"
 #include "gpuio/device/page_entry.hpp"
 #include "gpuio/device/platform.hpp"
 

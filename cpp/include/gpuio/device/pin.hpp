@@ -8,6 +8,7 @@
 
 #include "gpuio/device/array_view.hpp"
 #include "gpuio/device/element.hpp"
+#include "gpuio/device/macros.hpp"
 #include "gpuio/device/pager.hpp"
 
 namespace gpuio {
