@@ -1,5 +1,7 @@
 //! localio when things go wrong: injected outcomes, and real files that misbehave.
 
+#[path = "localio_faults/block_device.rs"]
+mod block_device;
 #[path = "localio_faults/files.rs"]
 mod files;
 #[path = "localio_faults/full_disk.rs"]

@@ -1,4 +1,4 @@
-//! The engine: takes transfers, cuts them into requests, judges what came of each.
+//! The engine: how it is made, its files opened, and transfers checked before they are let in.
 
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use gpuio_core::uri::{EngineUri, LocalBackend, LocalioUri, ResourceUri};
 use gpuio_core::{Error, ErrorCode, Result};
 
-use super::backend::{Backend, FileHandle, Outcome, Request, RequestKind};
-use super::failure::{self, FRUITLESS_MAX};
+use super::backend::{Backend, FileHandle};
+use super::failure;
 use super::file;
-use super::operation::{Operation, OperationTable, WaitList};
-use super::resource::{Gate, Lane, Resource, ResourceTable};
+use super::flow::Flow;
+use super::operation::WaitList;
+use super::resource::{Gate, Resource};
 use super::threads::ThreadsBackend;
 use super::uring::UringBackend;
 use crate::check::check_transfer;
@@ -23,11 +24,6 @@ pub const QUEUE_DEPTH_MAX: u32 = 4096;
 
 /// How long dropping an engine waits for the kernel to let go of the transfers' memory.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
-
-/// After so many requests they are handed to the kernel unasked, while the caller queues more. A
-/// drive that completes in bursts would otherwise run dry while the next burst is being prepared:
-/// with bursts of about 20, this gained a sixth of the IOPS for no measurable CPU time.
-const SUBMIT_BATCH: u32 = 4;
 
 /// How a [`LocalIoEngine`] is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,34 +53,12 @@ impl Default for LocalIoOptions {
 /// the storage hang for longer, the engine's own memory and descriptors are leaked, and the memory
 /// of the transfers must be, too: call [`LocalIoEngine::drain`] first to know.
 pub struct LocalIoEngine {
-    parts: ManuallyDrop<Parts>,
+    flow: ManuallyDrop<Flow>,
     /// What it runs on, and why not on something faster.
     description: String,
     kind: LocalBackend,
-    stats: EngineStats,
     /// Transfers it holds at a time.
     capacity: usize,
-    /// Finished transfers that `poll` has not returned.
-    finished: Vec<Completion>,
-    /// No new requests: they end as canceled.
-    draining: bool,
-    /// Requests pushed and not submitted.
-    pushed: u32,
-    outcomes: Vec<Outcome>,
-}
-
-/// What the kernel may still refer to.
-struct Parts {
-    backend: Box<dyn Backend>,
-    operations: OperationTable,
-    resources: ResourceTable,
-}
-
-/// What an outcome means for its transfer.
-enum Verdict {
-    Finished,
-    GoOn,
-    Failed(Error),
 }
 
 impl LocalIoEngine {
@@ -131,22 +105,11 @@ impl LocalIoEngine {
     /// most requests that the backend ever has to hold.
     pub fn with_backend(backend: Box<dyn Backend>, queue_depth: u32) -> Self {
         let description = backend.describe();
-        let operations = OperationTable::new(queue_depth);
-        let resources = ResourceTable::default();
         Self {
-            parts: ManuallyDrop::new(Parts {
-                backend,
-                operations,
-                resources,
-            }),
+            flow: ManuallyDrop::new(Flow::new(backend, queue_depth)),
             description,
             kind: LocalBackend::Threads,
-            stats: EngineStats::default(),
             capacity: queue_depth as usize,
-            finished: Vec::with_capacity(queue_depth as usize),
-            draining: false,
-            pushed: 0,
-            outcomes: Vec::with_capacity(queue_depth as usize),
         }
     }
 
@@ -159,18 +122,18 @@ impl LocalIoEngine {
     /// waits up to `timeout_us`. `true`: the kernel no longer touches any transfer's memory.
     /// The engine takes no transfers afterwards; `poll` still returns the completions.
     pub fn drain(&mut self, timeout_us: u64) -> bool {
-        self.draining = true;
+        self.flow.draining = true;
         let deadline = Instant::now().checked_add(Duration::from_micros(timeout_us));
         loop {
-            self.reap();
-            if self.parts.operations.used() == 0 {
+            self.flow.reap();
+            if self.flow.unfinished() == 0 {
                 return true;
             }
             let now = Instant::now();
             if deadline.is_some_and(|deadline| now >= deadline) {
                 return false;
             }
-            self.parts.backend.wait(10_000);
+            self.flow.wait(10_000);
         }
     }
 
@@ -180,14 +143,14 @@ impl LocalIoEngine {
             let message = format!("the URI asks for another backend; this engine has {runs_on}");
             return Err(Error::new(ErrorCode::Unsupported, "open", message));
         }
-        let index = self.parts.resources.vacancy()?;
+        let index = self.flow.resources.vacancy()?;
         let file = file::open(uri, options)?;
         let buffered = self.handle(2 * index, &file.buffered);
         let direct = match &file.direct {
             Some(direct) => self.handle(2 * index + 1, direct),
             None => buffered,
         };
-        self.parts.resources.fill(
+        self.flow.resources.fill(
             index,
             Resource {
                 file,
@@ -205,14 +168,14 @@ impl LocalIoEngine {
 
     fn handle(&mut self, place: u32, file: &std::fs::File) -> FileHandle {
         let fd = std::os::fd::AsRawFd::as_raw_fd(file);
-        let registered = self.parts.backend.register_file(place, fd).then_some(place);
+        let registered = self.flow.backend.register_file(place, fd).then_some(place);
         FileHandle { fd, registered }
     }
 
     /// What must hold before the transfer is carried out. `Ok(None)`: there is nothing to do.
     fn check(&mut self, transfer: &Transfer) -> Result<Option<u64>> {
         let total = check_transfer(transfer)?;
-        let resource = self.parts.resources.get(transfer.resource.0);
+        let resource = self.flow.resources.get(transfer.resource.0);
         let Some(resource) = resource.filter(|resource| !resource.closing) else {
             let message = format!("resource {} is not open", transfer.resource.0);
             return Err(Error::new(ErrorCode::InvalidArgument, "queue", message));
@@ -237,140 +200,6 @@ impl LocalIoEngine {
         let nothing_to_do = total == 0 && transfer.kind != TransferKind::Sync;
         Ok((!nothing_to_do).then_some(total))
     }
-
-    /// Plans the operation's next request and pushes it, or lets it wait for its file.
-    fn start(&mut self, slot: u32, respect_others: bool) {
-        let parts = &mut *self.parts;
-        let operation = parts.operations.get(slot);
-        let Some(resource) = parts.resources.get(operation.resource) else {
-            return;
-        };
-        operation.plan(resource.file.geometry);
-        let direct = operation.piece.direct;
-        let lane = Lane::of(operation.kind, direct);
-        let in_line = respect_others && resource.waiting.first().is_some();
-        if in_line || !resource.gate.admits(lane) {
-            resource.waiting.push(slot, &mut parts.operations);
-            return;
-        }
-        resource.gate.enter(lane);
-        let file = if direct {
-            resource.direct
-        } else {
-            resource.buffered
-        };
-        let (kind, offset) = (operation.kind, operation.position());
-        let memory = operation.request_memory();
-        self.stats.kernel_requests += 1;
-        self.pushed += 1;
-        parts.backend.push(Request {
-            slot,
-            kind,
-            file,
-            offset,
-            memory,
-        });
-    }
-
-    /// Lets those that wait for this file go, in order, as far as they may.
-    fn start_waiting(&mut self, index: u32) {
-        loop {
-            let parts = &mut *self.parts;
-            let Some(resource) = parts.resources.get(index) else {
-                return;
-            };
-            let Some(slot) = resource.waiting.first() else {
-                return;
-            };
-            if self.draining {
-                resource.waiting.pop(&mut parts.operations);
-                let canceled = failure::canceled(parts.operations.get(slot).kind);
-                self.finish(slot, Err(canceled));
-                continue;
-            }
-            let operation = parts.operations.get(slot);
-            if !resource
-                .gate
-                .admits(Lane::of(operation.kind, operation.piece.direct))
-            {
-                return;
-            }
-            resource.waiting.pop(&mut parts.operations);
-            self.start(slot, false);
-        }
-    }
-
-    fn reap(&mut self) {
-        let pushed_before = self.pushed;
-        let mut outcomes = std::mem::take(&mut self.outcomes);
-        self.parts.backend.reap(&mut outcomes);
-        for outcome in outcomes.drain(..) {
-            self.settle(outcome);
-        }
-        self.outcomes = outcomes;
-        if self.pushed > pushed_before {
-            self.submit();
-        }
-    }
-
-    /// Takes in what came of a request and goes on with its transfer.
-    fn settle(&mut self, outcome: Outcome) {
-        let parts = &mut *self.parts;
-        let operation = parts.operations.get(outcome.slot);
-        let index = operation.resource;
-        let Some(resource) = parts.resources.get(index) else {
-            return;
-        };
-        resource
-            .gate
-            .leave(Lane::of(operation.kind, operation.piece.direct));
-        let verdict = judge(operation, resource, outcome.result, &mut self.stats);
-        match verdict {
-            Verdict::Finished => self.finish(outcome.slot, Ok(())),
-            Verdict::Failed(error) => self.finish(outcome.slot, Err(error)),
-            Verdict::GoOn if self.draining => {
-                let canceled = failure::canceled(operation.kind);
-                self.finish(outcome.slot, Err(canceled));
-            }
-            Verdict::GoOn => self.start(outcome.slot, false),
-        }
-        self.start_waiting(index);
-    }
-
-    /// Ends a transfer and gives its slot back.
-    fn finish(&mut self, slot: u32, result: Result<()>) {
-        let parts = &mut *self.parts;
-        let operation = parts.operations.get(slot);
-        let (index, token) = (operation.resource, operation.token);
-        let (done, position) = (operation.done_bytes, operation.position());
-        self.stats.transfers += u64::from(result.is_ok());
-        parts.operations.remove(slot);
-        let Some(resource) = parts.resources.get(index) else {
-            return;
-        };
-        let result = result.map_err(|error| Error {
-            bytes_done: done,
-            offset: error.offset.or(Some(position)),
-            resource: resource.text.clone(),
-            ..error
-        });
-        self.finished.push(Completion { token, result });
-        resource.active -= 1;
-        if resource.closing && resource.active == 0 {
-            self.release(index);
-        }
-    }
-
-    /// Closes the descriptors.
-    fn release(&mut self, index: u32) {
-        if let Some(resource) = self.parts.resources.remove(index) {
-            for handle in [resource.buffered, resource.direct] {
-                if let Some(place) = handle.registered {
-                    self.parts.backend.unregister_file(place);
-                }
-            }
-        }
-    }
 }
 
 impl Engine for LocalIoEngine {
@@ -385,7 +214,7 @@ impl Engine for LocalIoEngine {
         };
         let named = |error: Error| error.with_resource(uri.text.clone());
         let index = self.open_file(local, options, &uri.text).map_err(named)?;
-        let Some(resource) = self.parts.resources.get(index) else {
+        let Some(resource) = self.flow.resources.get(index) else {
             return Err(Error::new(
                 ErrorCode::General,
                 "open",
@@ -407,40 +236,30 @@ impl Engine for LocalIoEngine {
     }
 
     fn close(&mut self, resource: ResourceId) {
-        if let Some(found) = self.parts.resources.get(resource.0) {
+        if let Some(found) = self.flow.resources.get(resource.0) {
             found.closing = true;
             if found.active == 0 {
-                self.release(resource.0);
+                self.flow.release(resource.0);
             }
         }
     }
 
     fn queue(&mut self, transfer: Transfer) -> std::result::Result<(), Transfer> {
         // What is finished and not polled counts: so the list of completions is bounded, too.
-        if self.draining || self.in_flight() >= self.capacity {
+        if self.flow.draining || self.in_flight() >= self.capacity {
             return Err(transfer);
         }
         let token = transfer.token;
         match self.check(&transfer) {
-            Ok(Some(total)) => {
-                let index = transfer.resource.0;
-                let slot = self.parts.operations.insert(transfer, total);
-                if let Some(resource) = self.parts.resources.get(index) {
-                    resource.active += 1;
-                }
-                self.start(slot, true);
-                if self.pushed >= SUBMIT_BATCH {
-                    self.submit();
-                }
-            }
+            Ok(Some(total)) => self.flow.accept(transfer, total),
             Ok(None) => {
-                self.stats.transfers += 1;
-                self.finished.push(Completion {
+                self.flow.stats.transfers += 1;
+                self.flow.finished.push(Completion {
                     token,
                     result: Ok(()),
                 });
             }
-            Err(error) => self.finished.push(Completion {
+            Err(error) => self.flow.finished.push(Completion {
                 token,
                 result: Err(error),
             }),
@@ -449,30 +268,28 @@ impl Engine for LocalIoEngine {
     }
 
     fn submit(&mut self) {
-        self.pushed = 0;
-        self.parts.backend.submit();
+        self.flow.submit();
     }
 
     fn poll(&mut self, completions: &mut Vec<Completion>) -> usize {
-        self.reap();
-        let count = self.finished.len();
-        completions.append(&mut self.finished);
+        self.flow.reap();
+        let count = self.flow.finished.len();
+        completions.append(&mut self.flow.finished);
         count
     }
 
     fn wait(&mut self, timeout_us: u64) {
-        if self.finished.is_empty() && self.parts.operations.used() > 0 {
-            self.pushed = 0;
-            self.parts.backend.wait(timeout_us);
+        if self.flow.finished.is_empty() && self.flow.unfinished() > 0 {
+            self.flow.wait(timeout_us);
         }
     }
 
     fn in_flight(&self) -> usize {
-        self.parts.operations.used() + self.finished.len()
+        self.flow.unfinished() + self.flow.finished.len()
     }
 
     fn stats(&self) -> EngineStats {
-        self.stats
+        self.flow.stats
     }
 }
 
@@ -480,66 +297,8 @@ impl Drop for LocalIoEngine {
     fn drop(&mut self) {
         if self.drain(DRAIN_MAX.as_micros() as u64) {
             // SAFETY: dropped once, here, and not used afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.parts) };
+            unsafe { ManuallyDrop::drop(&mut self.flow) };
         }
-        // Else the kernel may still write to what `parts` owns: leaking it is the safe end.
-    }
-}
-
-/// What the outcome of the request in flight means for its transfer.
-fn judge(
-    operation: &mut Operation,
-    resource: &Resource,
-    result: i32,
-    stats: &mut EngineStats,
-) -> Verdict {
-    match (operation.kind, result) {
-        (_, ..0) => judge_error(operation, resource, -result),
-        (RequestKind::Sync, _) => Verdict::Finished,
-        (RequestKind::Write, 0) => Verdict::Failed(failure::nothing_written()),
-        (RequestKind::Read, 0) => judge_end(operation, resource),
-        (kind, moved) => {
-            let wanted = operation.piece.wanted_bytes;
-            let moved = (moved as u64).min(wanted);
-            operation.fruitless = 0;
-            operation.advance(moved);
-            stats.short_transfers += u64::from(moved < wanted);
-            match kind {
-                RequestKind::Write => stats.written_bytes += moved,
-                _ => stats.read_bytes += moved,
-            }
-            if operation.is_complete() {
-                Verdict::Finished
-            } else {
-                Verdict::GoOn
-            }
-        }
-    }
-}
-
-fn judge_error(operation: &mut Operation, resource: &Resource, errno: i32) -> Verdict {
-    match errno {
-        libc::EINTR | libc::EAGAIN if operation.fruitless < FRUITLESS_MAX => {
-            operation.fruitless += 1;
-            Verdict::GoOn
-        }
-        // The file system knows a restriction on direct I/O that it did not tell.
-        libc::EINVAL if operation.piece.direct && !resource.file.direct_required => {
-            operation.buffered_only = true;
-            Verdict::GoOn
-        }
-        errno => Verdict::Failed(failure::os_error(operation.kind, errno)),
-    }
-}
-
-/// A read got nothing: the file ends before it. Or it did then, and has grown since.
-fn judge_end(operation: &mut Operation, resource: &Resource) -> Verdict {
-    match resource.file.length_bytes() {
-        Ok(length) if length > operation.position() && operation.fruitless < FRUITLESS_MAX => {
-            operation.fruitless += 1;
-            Verdict::GoOn
-        }
-        Ok(length) => Verdict::Failed(failure::end_of_file(length)),
-        Err(error) => Verdict::Failed(error),
+        // Else the kernel may still write to what `flow` owns: leaking it is the safe end.
     }
 }

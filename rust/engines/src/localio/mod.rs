@@ -13,6 +13,8 @@ pub mod backend;
 mod engine;
 mod failure;
 mod file;
+mod flow;
+mod judge;
 mod operation;
 pub mod plan;
 mod resource;

@@ -372,3 +372,34 @@ impl RegisteredArena {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_registered_only_as_a_whole_and_within_one_buffer() {
+        let arena = RegisteredArena {
+            address: 0x1000,
+            length_bytes: 2 * CHUNK_BYTES + 4096,
+        };
+        let end = 0x1000 + arena.length_bytes;
+        assert_eq!(arena.buffer_index(0x1000, 4096), Some(0));
+        assert_eq!(
+            arena.buffer_index(0x1000 + CHUNK_BYTES - 4096, 4096),
+            Some(0)
+        );
+        assert_eq!(arena.buffer_index(0x1000 + CHUNK_BYTES - 4096, 4097), None);
+        assert_eq!(arena.buffer_index(0x1000 + CHUNK_BYTES, 4096), Some(1));
+        assert_eq!(arena.buffer_index(end - 4096, 4096), Some(2));
+        assert_eq!(arena.buffer_index(end - 4096, 4097), None);
+        assert_eq!(arena.buffer_index(0xFFF, 4096), None);
+        assert_eq!(arena.buffer_index(end, 1), None);
+        assert_eq!(arena.buffer_index(0x1000, 0), None);
+        let none = RegisteredArena {
+            address: 0,
+            length_bytes: 0,
+        };
+        assert_eq!(none.buffer_index(0, 1), None);
+    }
+}

@@ -10,6 +10,9 @@ use crate::engine::{
     TransferKind,
 };
 
+/// Most resources open at a time in one engine.
+pub const MAX_RESOURCES: usize = 1024;
+
 /// How a [`MemIoEngine`] is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemIoOptions {
@@ -67,6 +70,18 @@ impl MemIoEngine {
             return Err(Error::new(ErrorCode::InvalidArgument, "open", message));
         }
         Allocation::new(options.needed_bytes, memio.numa)
+    }
+
+    fn vacancy(&mut self) -> Result<usize> {
+        if let Some(index) = self.resources.iter().position(Option::is_none) {
+            return Ok(index);
+        }
+        if self.resources.len() == MAX_RESOURCES {
+            let message = format!("{MAX_RESOURCES} resources are open; close one first");
+            return Err(Error::new(ErrorCode::NoMemory, "open", message));
+        }
+        self.resources.push(None);
+        Ok(self.resources.len() - 1)
     }
 
     fn carry_out(&mut self, transfer: &Transfer) -> Result<()> {
@@ -135,22 +150,18 @@ impl Engine for MemIoEngine {
         options: OpenOptions,
     ) -> Result<(ResourceId, ResourceInfo)> {
         let named = |error: Error| error.with_resource(uri.text.clone());
+        let index = self.vacancy().map_err(named)?;
         let allocation = self.allocate(uri, options).map_err(named)?;
         let mapped = MappedMemory {
             address: allocation.address(),
             length_bytes: allocation.length_bytes(),
         };
-        let memory = Memory {
+        let (writable, text) = (options.writable, uri.text.clone());
+        self.resources[index] = Some(Memory {
             allocation,
-            writable: options.writable,
-            text: uri.text.clone(),
-        };
-        let vacancy = self.resources.iter().position(Option::is_none);
-        let index = vacancy.unwrap_or(self.resources.len());
-        if index == self.resources.len() {
-            self.resources.push(None);
-        }
-        self.resources[index] = Some(memory);
+            writable,
+            text,
+        });
         let info = ResourceInfo {
             length_bytes: mapped.length_bytes as u64,
             path: "host memory, mapped".into(),

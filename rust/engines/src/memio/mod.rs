@@ -10,4 +10,4 @@ mod allocation;
 mod engine;
 mod numa;
 
-pub use engine::{MemIoEngine, MemIoOptions};
+pub use engine::{MemIoEngine, MemIoOptions, MAX_RESOURCES};

@@ -9,7 +9,7 @@ use crate::support::{finish, read, transfer, write, Random};
 const LENGTH: usize = (1 << 20) + 1234;
 const ZONES: usize = 8;
 /// Arena of one zone: room for the data, its misalignment and what a read may round up.
-const ARENA: usize = 512 << 10;
+const ARENA: usize = 256 << 10;
 const GUARD: u8 = 0xA5;
 
 struct Planned {
@@ -27,7 +27,7 @@ pub fn random_transfers_match_a_model(subject: Subject) {
     let mut fixture = Fixture::new(subject, 32);
     let id = fixture.open(LENGTH as u64);
     let mut model = vec![0u8; LENGTH];
-    for _ in 0..60 {
+    for _ in 0..40 {
         let borders = zone_borders(&mut random);
         let planned: Vec<Planned> = (0..ZONES)
             .map(|zone| {

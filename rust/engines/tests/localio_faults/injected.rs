@@ -1,5 +1,8 @@
 //! Outcomes that a healthy machine does not produce on demand.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
 use gpuio_core::ErrorCode;
 use gpuio_engines::localio::backend::RequestKind;
 use gpuio_engines::{Engine, TransferKind};
@@ -255,4 +258,43 @@ fn direct_and_cached_writes_of_a_file_never_overlap() {
         .expect("readable")
         .iter()
         .all(|&byte| byte == 8));
+}
+
+#[test]
+fn draining_waits_for_the_kernel_and_cancels_the_rest() {
+    let release = Arc::new(AtomicBool::new(false));
+    let held = Arc::clone(&release);
+    let (mut engine, record) = engine(8, move |_, _| Fate::Held(Arc::clone(&held)));
+    let folder = Folder::new();
+    let path = folder.file("data", &[1; 8 * 4096]);
+    let (id, _) = engine
+        .open(&file_uri(&path, "depth=1"), for_writing(0))
+        .expect("it opens");
+    let arena = Arena::new(8 * 4096);
+    for token in 0..8u64 {
+        let span = arena.span((token * 4096) as usize, 4096);
+        let one = transfer(token, TransferKind::Read, id, token * 4096, vec![span]);
+        engine.queue(one).expect("there is room");
+    }
+    assert!(!engine.drain(20_000), "the kernel still has a request");
+    let late = transfer(9, TransferKind::Read, id, 0, vec![arena.span(0, 4096)]);
+    assert!(
+        engine.queue(late).is_err(),
+        "an engine that drains takes nothing"
+    );
+    assert_eq!(
+        engine.poll(&mut Vec::new()),
+        0,
+        "whose memory is in use has not completed"
+    );
+
+    release.store(true, Ordering::SeqCst);
+    assert!(engine.drain(10_000_000));
+    let completions = finish(&mut engine);
+    assert_eq!(completions.len(), 8);
+    for completion in completions {
+        let code = completion.result.err().map(|error| error.code);
+        assert_eq!(code, (completion.token > 0).then_some(ErrorCode::Canceled));
+    }
+    assert_eq!(record.lock().expect("no panic").requests.len(), 1);
 }

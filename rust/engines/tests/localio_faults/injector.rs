@@ -1,6 +1,7 @@
 //! A backend between the engine and a real one that makes up outcomes.
 
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gpuio_engines::localio::backend::{Backend, Outcome, Request, RequestKind};
@@ -17,6 +18,8 @@ pub enum Fate {
     Short,
     /// This outcome, and nothing else happens.
     Answer(i32),
+    /// As if the storage hung: no outcome until the flag is set, then that of the real backend.
+    Held(Arc<AtomicBool>),
 }
 
 /// What the injector has seen.
@@ -38,6 +41,7 @@ pub struct Injector<F> {
     record: Arc<Mutex<Record>>,
     made_up: Vec<Outcome>,
     cut_short: Vec<u32>,
+    held: Vec<(Arc<AtomicBool>, Request)>,
     random: Random,
 }
 
@@ -59,12 +63,26 @@ where
         record: Arc::clone(&record),
         made_up: Vec::new(),
         cut_short: Vec::new(),
+        held: Vec::new(),
         random: Random(0xFA17),
     };
     (
         LocalIoEngine::with_backend(Box::new(injector), queue_depth),
         record,
     )
+}
+
+impl<F> Injector<F> {
+    fn release(&mut self) {
+        for (release, request) in std::mem::take(&mut self.held) {
+            if release.load(Ordering::SeqCst) {
+                self.inner.push(request);
+                self.inner.submit();
+            } else {
+                self.held.push((release, request));
+            }
+        }
+    }
 }
 
 impl<F: FnMut(usize, &Request) -> Fate + Send> Backend for Injector<F> {
@@ -85,6 +103,10 @@ impl<F: FnMut(usize, &Request) -> Fate + Send> Backend for Injector<F> {
                 return;
             }
             Fate::Short => self.cut_short.push(request.slot),
+            Fate::Held(release) => {
+                self.held.push((release, request));
+                return;
+            }
             Fate::Real => {}
         }
         record.running.push(request);
@@ -105,6 +127,7 @@ impl<F: FnMut(usize, &Request) -> Fate + Send> Backend for Injector<F> {
     }
 
     fn reap(&mut self, outcomes: &mut Vec<Outcome>) {
+        self.release();
         let first = outcomes.len();
         self.inner.reap(outcomes);
         let mut record = self.record.lock().expect("no panic");

@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use gpuio_core::uri::LocalBackend;
 use gpuio_core::ErrorCode;
 use gpuio_engines::localio::{LocalIoEngine, LocalIoOptions};
-use gpuio_engines::{Engine, Engines, EnginesOptions};
+use gpuio_engines::{Engine, Engines, EnginesOptions, TransferKind};
 
-use crate::support::{file_uri, for_reading, for_writing, read, Arena, Folder};
+use crate::support::{file_uri, finish, for_reading, for_writing, read, transfer, Arena, Folder};
 
 const NOBODY: libc::c_long = 65_534;
 
@@ -27,6 +27,11 @@ fn options(backend: LocalBackend) -> LocalIoOptions {
 
 /// From now on `io_uring_setup` answers this thread with `errno`.
 fn forbid_io_uring(errno: i32) {
+    forbid(libc::SYS_io_uring_setup, errno);
+}
+
+/// From now on the system call answers this thread with `errno`.
+fn forbid(call: libc::c_long, errno: i32) {
     let statement = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter {
         code: code as u16,
         jt,
@@ -40,7 +45,7 @@ fn forbid_io_uring(errno: i32) {
             libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
             0,
             1,
-            libc::SYS_io_uring_setup as u32,
+            call as u32,
         ),
         statement(
             libc::BPF_RET | libc::BPF_K,
@@ -100,6 +105,41 @@ fn threads_take_over_where_io_uring_is_refused() {
             assert!(error.message.contains("backend=threads"));
         });
     }
+}
+
+/// As when a filter is installed after the start: nothing hangs, and nothing is lost.
+#[test]
+fn transfers_fail_when_io_uring_stops_working() {
+    in_a_thread(|| {
+        let folder = Folder::new();
+        let path = folder.file("data", &[2; 65_536]);
+        let Ok(mut engine) = LocalIoEngine::new(options(LocalBackend::IoUring)) else {
+            println!("skipped: there is no io_uring here");
+            return;
+        };
+        let (id, _) = engine
+            .open(&file_uri(&path, ""), for_reading(65_536))
+            .expect("it opens");
+        let arena = Arena::new(65_536);
+        read(&mut engine, id, 0, arena.span(0, 65_536)).expect("it reads");
+        forbid(libc::SYS_io_uring_enter, libc::EPERM);
+        for round in 0..3 {
+            for token in 0..8u64 {
+                let span = arena.span((token * 4096) as usize, 4096);
+                let one = transfer(token, TransferKind::Read, id, token * 4096, vec![span]);
+                engine.queue(one).expect("there is room");
+            }
+            let completions = finish(&mut engine);
+            assert_eq!(completions.len(), 8, "round {round}");
+            for completion in completions {
+                let error = completion.result.expect_err("it cannot be read");
+                assert_eq!(
+                    (error.code, error.os_error),
+                    (ErrorCode::Permission, libc::EPERM)
+                );
+            }
+        }
+    });
 }
 
 #[test]
