@@ -186,6 +186,21 @@ fn many_streams_run_at_once_and_random_pages_do_not_disturb_them() {
 }
 
 #[test]
+fn threads_with_parts_of_equal_length_are_read_ahead_part_by_part() {
+    let (parts, part_pages) = (20, 10_000);
+    let mut detector = SequenceDetector::new(parts * part_pages, 16);
+    let round = |n: u64| (0..parts).map(move |part| part * part_pages + n);
+    observe(&mut detector, (0..4).flat_map(round));
+    let later = observe(&mut detector, (4..100).flat_map(round));
+    assert!(
+        later.iter().all(|prefetch| prefetch.stride_pages == 1),
+        "{later:?}"
+    );
+    let asked: BTreeSet<u64> = asked_pages(&later).into_iter().collect();
+    assert!((20..100).flat_map(round).all(|page| asked.contains(&page)));
+}
+
+#[test]
 fn random_pages_are_hardly_ever_read_ahead() {
     for (array, most_percent) in [(1_000, 5), (4_000, 1), (1 << 20, 0)] {
         let mut detector = SequenceDetector::new(array, 128);

@@ -220,14 +220,37 @@ fn sieve_keeps_survivors_in_place_and_its_hand_where_it_was() {
 }
 
 #[test]
+fn sieve_leaves_the_mark_of_what_cannot_go_for_the_next_round() {
+    let mut policy = filled(PolicyKind::Sieve, 3);
+    policy.touched(0);
+    assert_eq!(policy.victim(&mut |frame| frame == 1), Some(1));
+    policy.touched(2);
+    // The hand takes the mark from 2, then from 0, and 2 is the first without one.
+    assert_eq!(victims(policy.as_mut(), 2), [2, 0]);
+}
+
+#[test]
 fn s3fifo_remembers_what_it_evicted() {
     // Ten frames: one is the small queue's share.
     let mut policy = filled(PolicyKind::S3Fifo, 10);
-    assert_eq!(victims(policy.as_mut(), 1), [0]);
-    // Page 0 returns and enters the main queue: all of the small one goes before it.
+    assert_eq!(victims(policy.as_mut(), 2), [0, 1]);
+    // Page 0 returns and enters the main queue: all of the small one goes before it, a page that
+    // came later included.
     policy.inserted(0, 0);
-    assert_eq!(victims(policy.as_mut(), 8), [1, 2, 3, 4, 5, 6, 7, 8]);
-    assert_eq!(victims(policy.as_mut(), 2), [9, 0]);
+    policy.inserted(1, 77);
+    assert_eq!(victims(policy.as_mut(), 10), [2, 3, 4, 5, 6, 7, 8, 9, 1, 0]);
+}
+
+#[test]
+fn s3fifo_spares_the_small_queue_while_it_is_below_its_share() {
+    // Thirty frames: three are the small queue's share.
+    let mut policy = new_policy(PolicyKind::S3Fifo, 30);
+    policy.inserted(0, 0);
+    assert_eq!(victims(policy.as_mut(), 1), [0]);
+    policy.inserted(0, 0);
+    (0..5).for_each(|_| policy.touched(0));
+    policy.inserted(1, 1);
+    assert_eq!(victims(policy.as_mut(), 2), [0, 1]);
 }
 
 #[test]

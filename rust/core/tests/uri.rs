@@ -172,6 +172,7 @@ fn refusals_name_the_byte_and_what_was_expected() {
         ("localio:///a?depth=4097", 19, "1 to 4096"),
         ("localio:///a?depth=+5", 19, "1 to 4096"),
         ("localio:///a?offset=4XiB", 21, "unknown unit \"XiB\""),
+        ("localio:///a?offset=4%58iB", 20, "unknown unit \"XiB\""),
         ("localio:///a?offset=-1", 20, "2^63 - 1"),
         ("localio:///a?offset=8388608TiB", 20, "2^63 - 1"),
         ("localio:///a?page=3KiB", 18, "power of two"),

@@ -143,17 +143,14 @@ impl SequenceDetector {
         }
     }
 
-    /// The stream to which the page belongs, and its step there; sequential ones come first.
+    /// The stream to which the page belongs, and its step there.
     fn nearest_stream(&self, page: u64) -> Option<(usize, i128)> {
         self.streams
             .iter()
             .enumerate()
             .filter(|(_, stream)| !stream.is_idle(self.now))
             .filter_map(|(index, stream)| stream.step_of(page).map(|step| (index, step)))
-            .min_by_key(|&(index, step)| {
-                let stream = &self.streams[index];
-                (!stream.is_sequential(), stream.distance(step))
-            })
+            .min_by_key(|&(index, step)| self.streams[index].distance(step))
     }
 
     fn advance(&mut self, index: usize, step: i128) -> Option<Prefetch> {

@@ -60,6 +60,12 @@ mod tests {
         ghost.add(5);
         assert!(ghost.take(2) && ghost.take(5) && !ghost.take(3));
         assert!(ghost.order.len() <= 3);
+        // Nor does it make the new one be forgotten with it.
+        let mut ghost = Ghost::new(3);
+        ghost.add(1);
+        assert!(ghost.take(1));
+        [1, 2, 3].into_iter().for_each(|hash| ghost.add(hash));
+        assert!(ghost.take(1));
         let mut none = Ghost::new(0);
         none.add(1);
         assert!(!none.take(1));
