@@ -4,7 +4,8 @@
 //! ```text
 //! localio_rate FILE [SECONDS] [random|sequential] [io_uring|threads]
 //! ```
-//! Prints one line a run: `random iops=… cpu_us_per_io=…` or `sequential MiB_per_s=… cpu_us_per_io=…`.
+//! Prints one line a run: `random iops=… cpu_us_per_io=…` or
+//! `sequential MiB_per_s=… cpu_us_per_io=…`.
 
 use std::time::{Duration, Instant};
 

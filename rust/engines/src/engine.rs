@@ -138,8 +138,8 @@ pub trait Engine: Send {
     fn poll(&mut self, completions: &mut Vec<Completion>) -> usize;
 
     /// Hands what is queued to the kernel (no `submit` is needed before, and leaving it out saves a
-    /// system call), then waits until a transfer has finished or `timeout_us` is over, whichever is first. Returns at
-    /// once when nothing is in flight. May return early. `poll` follows.
+    /// system call), then waits until a transfer has finished or `timeout_us` is over, whichever is
+    /// first. Returns at once when nothing is in flight. May return early. `poll` follows.
     fn wait(&mut self, timeout_us: u64);
 
     /// Transfers accepted and not yet returned by `poll`.

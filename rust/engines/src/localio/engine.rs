@@ -33,7 +33,7 @@ pub struct LocalIoOptions {
     /// What carries the requests. `Auto`: io_uring, or threads where it is refused.
     pub backend: LocalBackend,
     /// Address and length in bytes of the memory that most transfers use. io_uring registers it,
-    /// so that it is not pinned anew for every request. It stays mapped as long as the engine lives.
+    /// so that it is not pinned anew for every request. It stays mapped while the engine lives.
     pub registered_arena: Option<(usize, usize)>,
 }
 

@@ -4,6 +4,9 @@ use gpuio_core::{Error, ErrorCode};
 
 use super::backend::RequestKind;
 
+/// Requests without progress before a transfer gives up.
+pub(super) const FRUITLESS_MAX: u32 = 64;
+
 pub(super) fn verb(kind: RequestKind) -> &'static str {
     match kind {
         RequestKind::Read => "read",
@@ -38,9 +41,6 @@ pub(super) fn os_error(kind: RequestKind, errno: i32) -> Error {
     }
     error
 }
-
-/// Requests without progress before a transfer gives up.
-pub(super) const FRUITLESS_MAX: u32 = 64;
 
 /// A read ran into the end of the file.
 pub(super) fn end_of_file(length_bytes: u64) -> Error {

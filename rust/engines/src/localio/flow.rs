@@ -1,5 +1,5 @@
-//! The flow of requests: each transfer's next piece to the kernel when its file's gate allows, and on
-//! from there by what came of the piece before.
+//! The flow of requests: a transfer's next piece goes to the kernel when the gate of its file
+//! allows, and what came of it decides on the one after.
 
 use gpuio_core::{Error, Result};
 
@@ -72,8 +72,8 @@ impl Flow {
         self.backend.wait(timeout_us);
     }
 
-    /// Plans the operation's next request and pushes it, or lets it wait for its file: when the gate
-    /// is closed, or (`respect_others`) when others wait already.
+    /// Plans the operation's next request and pushes it, or lets it wait for its file: when the
+    /// gate is closed, or (`respect_others`) when others wait already.
     fn start(&mut self, slot: u32, respect_others: bool) {
         let operation = self.operations.get(slot);
         let Some(resource) = self.resources.get(operation.resource) else {

@@ -40,6 +40,9 @@ macro_rules! on_file {
     };
 }
 
+/// Longest single wait. The kernel adds the time to its clock without looking for an overflow.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+
 /// io_uring cannot be used here.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -95,6 +98,7 @@ impl UringBackend {
         })
     }
 
+    /// Takes in what entering the kernel came to: how many requests it took, or why it did not.
     fn enter_finished(&mut self, entered: io::Result<usize>) {
         match entered {
             Ok(taken) => {
@@ -191,7 +195,7 @@ impl Backend for UringBackend {
         if !self.rejected.is_empty() || !self.ring.completion().is_empty() {
             return self.submit();
         }
-        let timeout = Duration::from_micros(timeout_us);
+        let timeout = Duration::from_micros(timeout_us).min(WAIT_MAX);
         if self.broken.is_some() {
             return std::thread::sleep(timeout.min(Duration::from_millis(1)));
         }
@@ -220,8 +224,8 @@ impl Backend for UringBackend {
 
 /// Makes the ring with the best flags the kernel knows.
 ///
-/// Completion work runs when the thread enters the kernel anyway, without interrupting it. Deferring
-/// it further (`DEFER_TASKRUN`) measured no better, and would tie the ring to a single thread.
+/// Completion work runs when the thread enters the kernel anyway, without interrupting it.
+/// Deferring it further (`DEFER_TASKRUN`) measured no better, and would tie the ring to a thread.
 fn set_up(depth: u32) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.setup_coop_taskrun().setup_taskrun_flag();

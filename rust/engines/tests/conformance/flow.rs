@@ -7,6 +7,9 @@ use gpuio_engines::TransferKind;
 use crate::subject::{Fixture, Subject};
 use crate::support::{finish, read, run, sync, transfer, write};
 
+/// No whole number of blocks.
+const LENGTH: usize = 20_001;
+
 pub fn a_full_engine_hands_back(subject: Subject) {
     let mut fixture = Fixture::new(subject, 3);
     let id = fixture.open(64 << 10);
@@ -123,5 +126,3 @@ pub fn statistics_count_bytes(subject: Subject) {
     assert!(stats.read_bytes >= LENGTH as u64 && stats.read_bytes < 2 * LENGTH as u64);
     assert_eq!(stats.kernel_requests > 0, subject.has_file());
 }
-
-const LENGTH: usize = 20_001;
