@@ -19,6 +19,8 @@ if(BUILD_SHARED_LIBS)
     "$<LINK_LIBRARY:WHOLE_ARCHIVE,${GPUIO_ARCHIVE}>" Threads::Threads ${CMAKE_DL_LIBS} m)
   target_link_options(gpuio PRIVATE
     "LINKER:--version-script=${gpuio_map}" LINKER:--gc-sections LINKER:--as-needed)
+  target_link_libraries(gpuio PRIVATE ${gpuio_tsan_object})
+  target_link_options(gpuio PRIVATE ${gpuio_tsan_wraps})
   if(NOT gpuio_sanitizers)  # the sanitizers' symbols come with the program
     target_link_options(gpuio PRIVATE LINKER:-z,defs)
   endif()
