@@ -47,7 +47,10 @@ pub const fn owner_page(owner: u64) -> Option<(u32, u64)> {
     if owner & FRAME_OWNED == 0 {
         return None;
     }
-    Some(((owner >> 48) as u32 & (MAX_ARRAYS - 1), owner & (MAX_PAGES - 1)))
+    Some((
+        (owner >> 48) as u32 & (MAX_ARRAYS - 1),
+        owner & (MAX_PAGES - 1),
+    ))
 }
 
 /// The answer to the fault in one slot.

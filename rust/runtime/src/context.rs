@@ -6,7 +6,7 @@ use crate::service::jobs::{Piece, Reply};
 use crate::service::{Command, Core, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport};
 use crate::shared::SharedBlocks;
 use crate::wake::Wake;
-use gpuio_core::config::{Config, DeviceChoice};
+use gpuio_core::config::{Config, DeviceChoice, FLAG_COUNT_HITS};
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::localio::LocalIoOptions;
@@ -31,9 +31,6 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How often a waiting host looks whether the service is alive.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-
-/// `flags` bit: count the accesses that hit, too.
-pub const FLAG_COUNT_HITS: u32 = 1;
 
 /// See the module's comment. Shared by its arrays; the last one ends it.
 pub struct Context {

@@ -15,7 +15,8 @@ pub mod geometry;
 mod l1;
 pub mod l2;
 mod service;
+pub mod settings;
 mod shared;
 mod wake;
 
-pub use context::{devices, ArrayHandle, Context, Stats, FLAG_COUNT_HITS};
+pub use context::{devices, ArrayHandle, Context, Stats};

@@ -82,7 +82,7 @@ public:
                 platform::store_release(word_, entry_.with_frame(frame_).with_flag(false).word());
                 break;
             case Step::kWritingBack:
-                // The host may still read the victim's frame, so the victim stays FLUSHING, which
+                // The host may still read the victim's frame, so the victim keeps its pin, which
                 // keeps it in place, until the host repairs the tables. The wanted page is free.
                 platform::store_release(word_, entry_.evicted().word());
                 break;
@@ -162,7 +162,10 @@ private:
         const bool still = entry.state() == PageState::kDirty && entry.frame() == frame &&
                            entry.pins() == 0;
         if (!still || !take_slot(cache_, platform::shard_hint(), &slot_)) return;
-        if (!platform::compare_exchange(word, seen, entry.with_state(PageState::kFlushing).word())) {
+        // The pin is the write-back's own. A page that is written to meanwhile is DIRTY again, and
+        // without the pin it could be written back once more, or go, while the host still reads.
+        const PageEntry flushing = entry.with_state(PageState::kFlushing).with_pins(1);
+        if (!platform::compare_exchange(word, seen, flushing.word())) {
             free_slot(cache_, slot_);
             return;
         }
@@ -191,15 +194,18 @@ private:
         settle_in_frame();
     }
 
-    /// Ends a write-back: FLUSHING becomes `state`, or the page is evicted if nobody uses it.
-    /// Returns whether it was evicted. The loop repeats only when another thread made progress.
+    /// Ends a write-back and takes its pin off: FLUSHING becomes `state`, or the page is evicted if
+    /// nobody else uses it; a page that was written to meanwhile stays DIRTY. Returns whether it was
+    /// evicted. The loop repeats only when another thread made progress.
     GPUIO_DEVICE bool leave_flushing(PageState state, bool evict) {
         std::uint64_t seen = platform::load_acquire(victim_word_);
         for (;;) {
             const PageEntry entry{seen};
-            if (entry.state() != PageState::kFlushing) return false;  // written to: DIRTY again
-            const bool leaves = evict && entry.pins() == 0;
-            const PageEntry next = leaves ? entry.evicted() : entry.with_state(state);
+            const bool rewritten = entry.state() != PageState::kFlushing;
+            const bool leaves = evict && !rewritten && entry.pins() == 1;
+            const PageEntry stays =
+                entry.with_pins(entry.pins() - 1).with_state(rewritten ? entry.state() : state);
+            const PageEntry next = leaves ? entry.evicted() : stays;
             if (!platform::compare_exchange(victim_word_, seen, next.word())) continue;
             if (!leaves) return false;
             platform::store_release(cache_.frame_owners + victim_frame_, kFrameClaimed);

@@ -10,8 +10,8 @@
 ///   prefetch, or a read whose waiter gave up; whoever needs the page next takes it over.
 /// - **frame**: the frame that holds the page, or will; meaningful unless INVALID.
 /// - **version**: counts evictions. A reader who used no pin compares it before and after.
-/// - **pins**: accesses that need the page to stay. Only a resident page has any, and a pinned
-///   page is never evicted.
+/// - **pins**: accesses that need the page to stay, and one for a write-back under way. Only a
+///   resident page has any, and a pinned page is never evicted, nor written back by a kernel.
 ///
 /// Who may change what:
 /// - INVALID to BUSY: any thread, by compare-exchange; it then owns the entry alone.

@@ -102,7 +102,7 @@ define_keys! {
     plain {
         /// Version of the configuration that the program was written for.
         api_version: u32 = API_VERSION, Plain;
-        /// Reserved for later options; must be 0.
+        /// Bits: 1 counts the accesses that hit, too.
         flags: u32 = 0, Plain;
         /// Most GPUs to use; -1 is no limit, 0 is none.
         max_gpus: i32 = -1, Plain;

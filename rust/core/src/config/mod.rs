@@ -31,5 +31,8 @@ pub use types::{DeviceChoice, LogLevel, PolicyKind};
 /// The version of the configuration that this build understands.
 pub const API_VERSION: u32 = 1;
 
+/// The `flags` bit by which accesses that hit are counted, too.
+pub const FLAG_COUNT_HITS: u32 = 1;
+
 /// Longest configuration file in bytes.
 pub const MAX_CONFIG_FILE_BYTES: usize = 1 << 20;

@@ -3,7 +3,7 @@
 use super::keys::Config;
 use super::layer::refuse;
 use super::resolve::Origins;
-use super::API_VERSION;
+use super::{API_VERSION, FLAG_COUNT_HITS};
 use crate::limits::{
     is_page_size, MAX_FRAMES, MAX_PAGE_BYTES, MAX_QUEUE_DEPTH, MIN_L1_FRAMES, MIN_L2_FRAMES,
     MIN_PAGE_BYTES,
@@ -87,8 +87,8 @@ fn check_version(config: &Config, origins: &Origins) -> Result<()> {
         let error = Error::new(ErrorCode::Unsupported, "configure", message);
         return Err(error.with_resource(origins.label("api_version")));
     }
-    if config.flags != 0 {
-        let message = format!("{:#x} has unknown bits; only 0 is legal", config.flags);
+    if config.flags & !FLAG_COUNT_HITS != 0 {
+        let message = format!("{:#x} has unknown bits; 0 and 1 are legal", config.flags);
         return Err(refuse(origins.label("flags"), message));
     }
     Ok(())

@@ -41,10 +41,7 @@ impl Fault {
     pub(super) const fn pack(self, parity: u64) -> [u64; 2] {
         [
             parity | (self.operation as u64) << 60 | (self.array as u64) << 48 | self.page,
-            parity
-                | (self.slot as u64) << 48
-                | (self.generation as u64) << 32
-                | self.frame as u64,
+            parity | (self.slot as u64) << 48 | (self.generation as u64) << 32 | self.frame as u64,
         ]
     }
 }

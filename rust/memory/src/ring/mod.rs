@@ -26,7 +26,10 @@ pub struct Consumer {
 impl Consumer {
     /// A consumer for a ring of `capacity` entries (a power of two), born zeroed.
     pub fn new(capacity: usize) -> Self {
-        assert!(capacity.is_power_of_two(), "a ring's capacity is a power of two");
+        assert!(
+            capacity.is_power_of_two(),
+            "a ring's capacity is a power of two"
+        );
         Self {
             head: 0,
             mask: capacity as u64 - 1,
@@ -35,7 +38,11 @@ impl Consumer {
 
     /// Takes the next fault if it is there. Does not wait.
     pub fn take(&mut self, words: &[[AtomicU64; 2]]) -> Option<Fault> {
-        assert_eq!(words.len() as u64, self.mask + 1, "the ring this was made for");
+        assert_eq!(
+            words.len() as u64,
+            self.mask + 1,
+            "the ring this was made for"
+        );
         let entry = &words[(self.head & self.mask) as usize];
         let parity = parity_of(self.head / (self.mask + 1));
         // Acquire: what the producer wrote before it pushed (a frame's bytes) is seen after this.
@@ -55,7 +62,9 @@ impl Consumer {
     pub fn has_next(&self, words: &[[AtomicU64; 2]]) -> bool {
         let entry = &words[(self.head & self.mask) as usize];
         let parity = parity_of(self.head / (self.mask + 1));
-        entry.iter().all(|word| word.load(Ordering::Acquire) & PARITY == parity)
+        entry
+            .iter()
+            .all(|word| word.load(Ordering::Acquire) & PARITY == parity)
     }
 
     /// Faults taken since the ring was made.

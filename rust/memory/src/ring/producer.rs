@@ -13,7 +13,9 @@ pub struct Producer {
 impl Producer {
     /// A producer for a ring nothing was pushed on yet.
     pub fn new() -> Self {
-        Self { tail: AtomicU64::new(0) }
+        Self {
+            tail: AtomicU64::new(0),
+        }
     }
 
     /// Pushes a fault. The caller holds the fault's slot, and there are no more slots than

@@ -19,6 +19,9 @@ const WRITE_BATCH: usize = 32;
 /// Most bytes that one read-ahead transfer brings.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 
+/// Copies by the copy engine under way at a time; devices refuse more.
+const MAX_COPIES: usize = 128;
+
 /// A page that a kernel is copying out of L2.
 pub struct Delivered {
     pub fault: Fault,
@@ -355,6 +358,7 @@ impl Core {
             self.delivered.push(Delivered { fault, frame });
             return;
         };
+        self.make_copy_room();
         // SAFETY: both are whole frames; the L2 frame is pinned and the kernel keeps its own until
         // the fault is answered.
         let started = unsafe {
@@ -371,6 +375,16 @@ impl Core {
             Err(error) => {
                 self.l2.unpin(frame);
                 self.shared.answer(&fault, Outcome::Failed, failure_word(&error));
+            }
+        }
+    }
+
+    /// Waits until another copy can be started: no longer than one copy takes, since the device
+    /// itself fails a copy that hangs.
+    pub fn make_copy_room(&mut self) {
+        while self.copies.len() >= MAX_COPIES {
+            if !self.poll_copies() {
+                std::hint::spin_loop();
             }
         }
     }

@@ -133,6 +133,7 @@ impl Core {
     /// Starts to copy the L1 frame of a write-back to host memory.
     fn take_frame(&mut self, fault: Fault, target: usize, frame: Option<u32>) -> Served {
         let source = self.l1.frame_address(fault.frame).unwrap_or(0);
+        self.make_copy_room();
         // SAFETY: `serve` has checked the L1 frame; the target is a whole L2 frame, pinned, or a
         // whole page of mapped memory. The kernel keeps the page FLUSHING until the answer.
         let started = unsafe {

@@ -27,7 +27,7 @@ pub struct Piece {
     /// How many.
     pub length: usize,
     /// Keeps them in place; none where they stay anyway.
-    pub lease: Option<Lease>,
+    pub _lease: Option<Lease>,
     /// Counts the piece as not finished with.
     _out: Arc<()>,
 }
@@ -105,7 +105,7 @@ impl BulkRead {
             address: base + page_offset as usize,
             buffer_offset: buffer_offset as usize,
             length: length as usize,
-            lease,
+            _lease: lease,
             _out: out,
         };
         if let Some(mapped) = array.placement.mapped() {

@@ -1,0 +1,58 @@
+/// \file
+/// The context: a device, its caches and its I/O service.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "gpuio/config.hpp"
+#include "gpuio/detail/state.hpp"
+#include "gpuio/device_info.hpp"
+#include "gpuio/error.hpp"
+
+namespace gpuio {
+
+/// A device with its two tiers of cache and the service that fills them. A handle: copies share
+/// the same context, which lives until its last handle and its last array are gone.
+///
+/// Thread safety: any thread may call anything. Host-side calls that look at data (`synchronize`,
+/// and `flush`, `read`, `write` of arrays) first wait for the kernels of the context.
+class Context {
+public:
+    /// Makes a context. Allocates both tiers; blocks for as long as that takes.
+    /// \throws Error kInvalidArgument for a bad configuration, naming the key and where it was set;
+    ///   kNoMemory, kUnsupported (no such device), kNotFound (no such configuration file).
+    explicit Context(const Config& config = {}) : state_(detail::ContextState::open(config)) {}
+
+    /// The context that arrays without one share, made with `Config{}` when first used.
+    static Context default_context() { return Context(detail::ContextState::default_context()); }
+
+    /// The devices of this machine: GPUs that work, then the host device.
+    std::vector<DeviceInfo> devices() const { return detail::list_devices(); }
+
+    /// The device this context runs kernels on.
+    const DeviceInfo& device() const { return state_->device(); }
+
+    /// Whether kernels run on a GPU; else on CPU threads.
+    bool on_gpu() const { return state_->stream() != nullptr; }
+
+    /// Bytes of a page.
+    std::uint64_t page_bytes() const { return state_->page_bytes(); }
+
+    /// Waits until every kernel that was launched has ended. Each of their accesses is bounded by
+    /// `io_timeout_us`; the kernels' own work is not.
+    /// \throws Error the first failure of an access since the last call: its code, array, offset.
+    ///   The context can be used on; what was not reached read as `T{}`, or was not written.
+    void synchronize() { state_->synchronize(); }
+
+    /// For the library's own templates.
+    const std::shared_ptr<detail::ContextState>& state() const { return state_; }
+
+private:
+    explicit Context(std::shared_ptr<detail::ContextState> state) : state_(std::move(state)) {}
+
+    std::shared_ptr<detail::ContextState> state_;
+};
+
+}  // namespace gpuio

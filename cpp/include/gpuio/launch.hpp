@@ -1,0 +1,55 @@
+/// \file
+/// Starting kernels.
+#pragma once
+
+#include <cstdint>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "gpuio/context.hpp"
+#include "gpuio/detail/state.hpp"
+#include "gpuio/device/macros.hpp"
+
+namespace gpuio {
+
+/// Starts `kernel(args...)` on `blocks * threads_per_block` threads: on the GPU where the context
+/// has one, else on CPU threads. Does not wait; kernels of one context run one after the other, in
+/// the order of their launches. `Context::synchronize` waits and reports.
+///
+/// A file compiled by a C++ compiler can launch on the host device, one compiled by nvcc on a GPU:
+/// nvcc keeps no host version of a kernel's body.
+///
+/// \param kernel a function marked GPUIO_KERNEL
+/// \param args converted to the kernel's parameters and copied; arrays by `ref()`. What they refer
+///   to must live until the kernel has ended.
+/// \throws Error kUnsupported if the compiler and the context's device do not fit together,
+///   kInvalidArgument for an empty or too large grid, kGeneral if CUDA refuses the launch.
+template <class... Params, class... Args>
+void launch(const Context& context, std::uint64_t blocks, std::uint64_t threads_per_block,
+            void (*kernel)(Params...), Args&&... args) {
+    static_assert(sizeof...(Params) == sizeof...(Args),
+                  "gpuio::launch: as many arguments as the kernel has parameters");
+    detail::ContextState& state = *context.state();
+    // A grid's threads are counted in 64 bits; CUDA's own limits are lower.
+    if (blocks == 0 || threads_per_block == 0 || blocks > 0x7fffffff || threads_per_block > 1024) {
+        detail::throw_bad_grid(blocks, threads_per_block);
+    }
+#if defined(__CUDACC__)
+    if (!context.on_gpu()) detail::throw_wrong_compiler(false);
+    kernel<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0,
+             static_cast<cudaStream_t>(state.stream())>>>(Params(std::forward<Args>(args))...);
+    const cudaError_t status = cudaGetLastError();
+    if (status != cudaSuccess) detail::throw_cuda_error("launch a kernel", cudaGetErrorString(status));
+    state.note_launch();
+#else
+    if (context.on_gpu()) detail::throw_wrong_compiler(true);
+    state.launch_on_host(
+        blocks, threads_per_block,
+        [kernel, held = std::tuple<std::decay_t<Params>...>(std::forward<Args>(args)...)] {
+            std::apply(kernel, held);
+        });
+#endif
+}
+
+}  // namespace gpuio

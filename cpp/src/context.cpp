@@ -1,0 +1,151 @@
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "gpuio-bindings/src/bridge.rs.h"
+#include "gpuio/detail/state.hpp"
+#include "gpuio/error.hpp"
+#include "host_executor.hpp"
+#include "state_impl.hpp"
+#include "status.hpp"
+
+namespace gpuio::detail {
+
+namespace {
+
+/// Collects the keys that are set, as text.
+class Settings {
+public:
+    template <class T>
+    void add(const char* name, const std::optional<T>& value) {
+        if (value) entries_.push_back({name, to_text(*value)});
+    }
+    rust::Vec<bridge::Setting>& entries() { return entries_; }
+
+private:
+    static std::string to_text(const std::string& text) { return text; }
+    static std::string to_text(bool value) { return value ? "true" : "false"; }
+    static std::string to_text(double value) { return std::to_string(value); }
+    static std::string to_text(LogLevel level) {
+        static constexpr const char* names[] = {"off", "error", "warn", "info", "debug", "trace"};
+        const auto index = static_cast<std::size_t>(level);
+        return index < std::size(names) ? names[index] : std::to_string(index);
+    }
+    static std::string to_text(CachePolicy policy) {
+        static constexpr const char* names[] = {"lru", "clock", "sieve", "s3-fifo"};
+        const auto index = static_cast<std::size_t>(policy);
+        return index < std::size(names) ? names[index] : std::to_string(index);
+    }
+    template <class Integer>
+    static std::string to_text(Integer value) {
+        return std::to_string(value);
+    }
+
+    rust::Vec<bridge::Setting> entries_;
+};
+
+rust::Vec<bridge::Setting> settings_of(const Config& config) {
+    Settings settings;
+    settings.add("api_version", config.api_version);
+    settings.add("flags", config.flags);
+    settings.add("max_gpus", config.max_gpus);
+    settings.add("memory_pool_size", config.memory_pool_size);
+    settings.add("log_level", config.log_level);
+    settings.add("config_file", config.config_file);
+    settings.add("l1_capacity_bytes", config.l1_capacity_bytes);
+    settings.add("l2_capacity_bytes", config.l2_capacity_bytes);
+    settings.add("page_bytes", config.page_bytes);
+    settings.add("io_timeout_us", config.io_timeout_us);
+    settings.add("l1_ratio", config.l1_ratio);
+    settings.add("cache_policy", config.cache_policy);
+    settings.add("device", config.device);
+    settings.add("host_threads", config.host_threads);
+    settings.add("queue_depth", config.queue_depth);
+    settings.add("request_slots", config.request_slots);
+    settings.add("prefetch", config.prefetch);
+    settings.add("prefetch_window_bytes", config.prefetch_window_bytes);
+    return std::move(settings.entries());
+}
+
+DeviceInfo info_of(const bridge::DeviceInfo& info) {
+    DeviceInfo result;
+    result.device_id = info.device_id;
+    result.vendor = static_cast<Vendor>(info.vendor);
+    result.total_memory = info.total_memory;
+    result.compute_capability_major = info.compute_capability_major;
+    result.compute_capability_minor = info.compute_capability_minor;
+    result.supports_gds = info.supports_gds;
+    result.supports_gdr = info.supports_gdr;
+    result.supports_cxl = info.supports_cxl;
+    result.name = std::string(info.name);
+    return result;
+}
+
+rust::Box<bridge::ContextSlot> open_core(const Config& config) {
+    bridge::Status status;
+    auto core = bridge::context_open(settings_of(config), status);
+    check(status);
+    return core;
+}
+
+}  // namespace
+
+ContextState::~ContextState() = default;
+
+ContextImpl::ContextImpl(const Config& config)
+    : core_(open_core(config)),
+      effective_(bridge::config_of(*core_)),
+      device_(info_of(bridge::device_of(*core_))),
+      executor_(effective_.host_threads) {}
+
+ContextImpl::~ContextImpl() { executor_.wait(); }
+
+void ContextImpl::launch_on_host(std::uint64_t blocks, std::uint64_t threads_per_block,
+                                 std::function<void()> body) {
+    executor_.launch(blocks, threads_per_block, std::move(body));
+}
+
+void ContextImpl::note_launch() { bridge::context_kernels_launched(*core_); }
+
+void ContextImpl::wait_for_kernels() {
+    executor_.wait();
+    bridge::Status status;
+    bridge::context_wait_for_kernels(*core_, status);
+    check(status);
+}
+
+void ContextImpl::synchronize() {
+    wait_for_kernels();
+    bridge::Status status;
+    bridge::context_settle(*core_, status);
+    if (std::exception_ptr thrown = executor_.take_exception()) std::rethrow_exception(thrown);
+    check(status);
+}
+
+void ContextImpl::pause_service(bool paused) { bridge::context_pause_service(*core_, paused); }
+void ContextImpl::stop_service() { bridge::context_stop_service(*core_); }
+std::uint64_t ContextImpl::service_sleeps() const { return bridge::context_sleeps(*core_); }
+
+std::shared_ptr<ContextState> ContextState::open(const Config& config) {
+    return std::make_shared<ContextImpl>(config);
+}
+
+std::shared_ptr<ContextState> ContextState::default_context() {
+    // Not destroyed at exit: threads of the program may outlive static destructors.
+    static std::mutex& mutex = *new std::mutex;
+    static auto& context = *new std::shared_ptr<ContextState>;
+    std::lock_guard lock(mutex);
+    if (!context) context = open(Config{});
+    return context;
+}
+
+std::vector<DeviceInfo> list_devices() {
+    bridge::Status status;
+    const auto found = bridge::list_devices(status);
+    check(status);
+    std::vector<DeviceInfo> devices;
+    for (const bridge::DeviceInfo& info : found) devices.push_back(info_of(info));
+    return devices;
+}
+
+}  // namespace gpuio::detail
