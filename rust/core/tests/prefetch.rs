@@ -152,10 +152,29 @@ fn a_warps_disorder_does_not_hide_a_sequence() {
     let mut detector = SequenceDetector::new(ARRAY, 64);
     let order = [2, 0, 3, 1, 5, 4, 7, 6];
     let pages = (0..1000).flat_map(|block| order.map(|lane| block * 8 + lane));
-    let asked: BTreeSet<u64> = asked_pages(&observe(&mut detector, pages))
-        .into_iter()
-        .collect();
-    assert!(asked.range(..8000).count() > 7900, "{}", asked.len());
+    let asked = asked_pages(&observe(&mut detector, pages));
+    let distinct: BTreeSet<u64> = asked.iter().copied().collect();
+    assert!(distinct.range(..8000).count() > 7900, "{}", distinct.len());
+    assert!(
+        asked.len() < 8100,
+        "{}: asked for again and again",
+        asked.len()
+    );
+}
+
+#[test]
+fn the_stream_that_rested_longest_makes_room() {
+    let mut detector = SequenceDetector::new(ARRAY, 16);
+    let page = |stream: u64, n: u64| stream * stream * 12_345 + n;
+    for stream in 0..=MAX_STREAMS as u64 {
+        assert_eq!(
+            observe(&mut detector, (0..3).map(|n| page(stream, n))).len(),
+            1
+        );
+    }
+    // The first is forgotten, the second is followed still.
+    assert_eq!(observe(&mut detector, [page(0, 3), page(0, 4)]), []);
+    assert_eq!(observe(&mut detector, [page(1, 3), page(1, 4)]).len(), 1);
 }
 
 #[test]

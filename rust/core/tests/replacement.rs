@@ -9,7 +9,8 @@ use gpuio_core::replacement::{new_policy, ReplacementPolicy, MAX_VICTIM_PASSES};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const FRAMES: u32 = 13;
+/// Enough that S3-FIFO's small queue has a share of several; masks have a bit for each.
+const FRAMES: u32 = 31;
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -102,26 +102,20 @@ impl SequenceDetector {
             return None;
         }
         self.now += 1;
-        let nearest = self.nearest_stream(page);
-        if let Some((index, step)) =
-            nearest.filter(|(index, _)| self.streams[*index].is_sequential())
-        {
-            return self.advance(index, step);
+        if let Some((index, step)) = self.nearest_stream(page) {
+            // Many threads that each read a part of their own, all parts equally long, look
+            // strided across the parts. They are better read ahead part by part, so a page that a
+            // strided stream explains still counts towards a sequential one.
+            if !self.streams[index].is_sequential() {
+                self.remember(page);
+            }
+            let (now, array_pages) = (self.now, self.array_pages);
+            return self.streams[index].advance(step, now, array_pages, self.max_window_pages);
         }
-        // Many threads that each read a part of their own, all parts equally long, look strided
-        // across the parts. They are better read ahead part by part, so a page that a strided
-        // stream explains still counts towards a sequential one.
-        let neighbours = self.sequence_that_ends_at(page);
-        let found = match (neighbours, nearest) {
-            (None, None) => self.stride_that_ends_at(page),
-            _ => neighbours,
-        };
+        let sequential = self.sequence_that_ends_at(page);
+        let stride = sequential.or_else(|| self.stride_that_ends_at(page));
         self.remember(page);
-        match (found, nearest) {
-            (Some(stride), _) => self.follow(Stream::new(page, stride, self.now)),
-            (None, Some((index, step))) => self.advance(index, step),
-            (None, None) => None,
-        }
+        self.follow(Stream::new(page, stride?, self.now))
     }
 
     /// Takes note of what became of a page that was read ahead.
@@ -151,10 +145,6 @@ impl SequenceDetector {
             .filter(|(_, stream)| !stream.is_idle(self.now))
             .filter_map(|(index, stream)| stream.step_of(page).map(|step| (index, step)))
             .min_by_key(|&(index, step)| self.streams[index].distance(step))
-    }
-
-    fn advance(&mut self, index: usize, step: i128) -> Option<Prefetch> {
-        self.streams[index].advance(step, self.now, self.array_pages, self.max_window_pages)
     }
 
     /// 1 or -1 if the page continues neighbouring pages of the history.

@@ -16,7 +16,6 @@ enum State {
 pub struct Clock {
     states: Vec<State>,
     hand: usize,
-    resident_count: usize,
 }
 
 impl Clock {
@@ -33,7 +32,6 @@ impl Clock {
         Self {
             states: vec![State::Absent; frame_count as usize],
             hand: 0,
-            resident_count: 0,
         }
     }
 
@@ -50,8 +48,6 @@ impl Clock {
 
 impl ReplacementPolicy for Clock {
     fn inserted(&mut self, frame: u32, _: u64) {
-        self.removed(frame);
-        self.resident_count += 1;
         // Filling a frame is no second use: a page that is used once gives way at the first visit.
         self.states[frame as usize] = State::Unused;
     }
@@ -64,16 +60,10 @@ impl ReplacementPolicy for Clock {
     }
 
     fn removed(&mut self, frame: u32) {
-        let state = &mut self.states[frame as usize];
-        if std::mem::replace(state, State::Absent) != State::Absent {
-            self.resident_count -= 1;
-        }
+        self.states[frame as usize] = State::Absent;
     }
 
     fn victim(&mut self, evictable: &mut dyn FnMut(u32) -> bool) -> Option<u32> {
-        if self.resident_count == 0 {
-            return None;
-        }
         // The first round takes the second chances away, the second finds what it took them from.
         for _ in 0..2 * self.states.len() {
             let frame = self.advance();
