@@ -42,7 +42,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "gpuio-bindings",
         folder: "bindings",
-        below: &["gpuio-core", "gpuio-runtime"],
+        below: &["gpuio-core", "gpuio-memory", "gpuio-runtime"],
         may_be_unsafe: true,
     },
     Rule {

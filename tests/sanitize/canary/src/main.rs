@@ -1,5 +1,5 @@
-//! Shows that a sanitizer works: `race` and `freed` each hold a fault that must be reported, `quiet`
-//! is correct and must not be. Run by CTest (`sanitize.*`) in sanitizer builds only.
+//! Shows that a sanitizer works: `race` and `freed` each hold a fault that must be reported, and
+//! `quiet` is correct and must not be. Run by CTest (`sanitize.*`) in sanitizer builds only.
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
