@@ -320,6 +320,10 @@ fn a_value_out_of_range_names_the_place_it_came_from() {
         let none = ConfigLayer::default();
         refused(Config::resolve(none.clone(), env, none), &variable, advice);
     }
+}
+
+#[test]
+fn a_value_out_of_range_from_a_file_or_code_names_its_place_too() {
     let none = ConfigLayer::default;
     let from_file = file("page_bytes = 3000").unwrap();
     let result = Config::resolve(none(), none(), from_file);

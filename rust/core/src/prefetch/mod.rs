@@ -2,7 +2,7 @@
 //!
 //! Several sequences may run at once, forwards or backwards, page by page or with a constant
 //! stride, mixed with one another and with random pages; parallel threads may also ask somewhat
-//! out of order. Each recognized [`Stream`] is read ahead by a window that doubles while the
+//! out of order. Each recognized stream is read ahead by a window that doubles while the
 //! prediction holds and halves when pages turn out to have been read in vain.
 
 mod stream;
