@@ -27,6 +27,7 @@ macro_rules! conformance {
                     a_read_only_resource_refuses_writes, an_unknown_resource_is_an_error;
                 flow: a_full_engine_hands_back, every_token_comes_back_once,
                     a_depth_of_one_still_finishes_everything, a_sync_completes,
+                    polling_alone_finishes_what_was_submitted,
                     waiting_for_nothing_returns, statistics_count_bytes;
                 lifetime: dropping_ends_the_use_of_memory, closing_early_loses_no_completion,
                     a_closed_number_is_used_again, it_can_move_to_another_thread;

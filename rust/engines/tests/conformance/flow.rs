@@ -95,6 +95,24 @@ pub fn a_depth_of_one_still_finishes_everything(subject: Subject) {
         .all(|completion| completion.result.is_ok()));
 }
 
+/// What a transfer needs after its first request is handed on without further calls.
+pub fn polling_alone_finishes_what_was_submitted(subject: Subject) {
+    let mut fixture = Fixture::new(subject, 4);
+    let id = fixture.open(64 << 10);
+    let span = fixture.arena.span(100, 30_000);
+    let one = transfer(1, TransferKind::Read, id, 100, vec![span]);
+    fixture.engine.queue(one).expect("there is room");
+    fixture.engine.submit();
+    let mut completions = Vec::new();
+    for _ in 0..10_000 {
+        if fixture.engine.poll(&mut completions) > 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert_eq!(completions.len(), 1, "it never finished");
+}
+
 pub fn a_sync_completes(subject: Subject) {
     let mut fixture = Fixture::new(subject, 4);
     let id = fixture.open(8192);

@@ -5,22 +5,21 @@ use std::time::Duration;
 use gpuio_engines::TransferKind;
 
 use crate::subject::{Fixture, Subject};
-use crate::support::{finish, read, transfer, write};
+use crate::support::{finish, read, sync, transfer, write};
 
 /// Once the engine is gone the kernel writes nothing more.
 pub fn dropping_ends_the_use_of_memory(subject: Subject) {
     for started in [false, true] {
         let mut fixture = Fixture::new(subject, 64);
         let id = fixture.open(8 << 20);
+        // Real data: holes would be read without the drive, and so at once.
+        fixture.arena.bytes(0, 8 << 20).fill(0x11);
+        let whole = fixture.arena.span(0, 8 << 20);
+        write(&mut *fixture.engine, id, 0, whole).expect("it writes");
+        sync(&mut *fixture.engine, id).expect("it syncs");
         for token in 0..64u64 {
             let span = fixture.arena.span((token * 131_072) as usize, 131_072);
-            let one = transfer(
-                token,
-                TransferKind::Read,
-                id,
-                token * 131_072 % 65_537,
-                vec![span],
-            );
+            let one = transfer(token, TransferKind::Read, id, token * 131_072, vec![span]);
             fixture.engine.queue(one).expect("there is room");
         }
         if started {
