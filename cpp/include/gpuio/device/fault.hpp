@@ -161,7 +161,7 @@ private:
         const PageEntry entry{seen};
         const bool still = entry.state() == PageState::kDirty && entry.frame() == frame &&
                            entry.pins() == 0;
-        if (!still || !take_slot(cache_, platform::shard_hint(), &slot_)) return;
+        if (!still || !take_slot(cache_, platform::shard_hint(), kEverySlot, &slot_)) return;
         // The pin is the write-back's own. A page that is written to meanwhile is DIRTY again, and
         // without the pin it could be written back once more, or go, while the host still reads.
         const PageEntry flushing = entry.with_state(PageState::kFlushing).with_pins(1);
@@ -215,7 +215,7 @@ private:
     }
 
     GPUIO_DEVICE void issue() {
-        if (!take_slot(cache_, platform::shard_hint(), &slot_)) return;
+        if (!take_slot(cache_, platform::shard_hint(), kEverySlot, &slot_)) return;
         slot_taken_ = true;
         platform::store_release(cache_.frame_slots + frame_, pack_slot(slot_));
         platform::count(&statistics(cache_).misses, 1);

@@ -35,15 +35,22 @@ GPUIO_DEVICE inline Slot unpack_slot(std::uint64_t word) {
     return {static_cast<std::uint32_t>(word >> 16), static_cast<std::uint32_t>(word & 0xffff)};
 }
 
-/// Takes a free slot. Does not wait: one pass over the bitmap, then false.
-GPUIO_DEVICE inline bool take_slot(const Cache& cache, std::uint32_t hint, Slot* slot) {
+/// Which bits of a bitmap word may be taken. Prefetches keep to one half: a prefetch that nobody
+/// comes for holds its slot until the CLOCK hand meets its frame, and whoever waits for a page must
+/// not have to wait for that.
+inline constexpr std::uint64_t kEverySlot = ~std::uint64_t{0};
+inline constexpr std::uint64_t kPrefetchSlots = 0xffffffff;
+
+/// Takes a free slot of those in `usable`. Does not wait: one pass over the bitmap, then false.
+GPUIO_DEVICE inline bool take_slot(const Cache& cache, std::uint32_t hint, std::uint64_t usable,
+                                   Slot* slot) {
     const std::uint32_t words = cache.slot_count / 64;
     for (std::uint32_t step = 0; step < words; ++step) {
         const std::uint32_t at = (hint + step) & (words - 1);
-        std::uint64_t used = platform::load_relaxed(cache.slot_bitmap + at);
+        std::uint64_t used = platform::load_relaxed(cache.slot_bitmap + at) | ~usable;
         while (~used != 0) {
             const std::uint64_t free_bit = ~used & (used + 1);
-            used = platform::fetch_or(cache.slot_bitmap + at, free_bit);
+            used = platform::fetch_or(cache.slot_bitmap + at, free_bit) | ~usable;
             if ((used & free_bit) != 0) continue;  // another thread was faster; look again
             std::uint32_t bit = 0;
             for (std::uint64_t rest = free_bit; rest != 1; rest >>= 1) ++bit;

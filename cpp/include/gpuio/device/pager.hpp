@@ -196,7 +196,7 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
     if (!platform::compare_exchange(word, seen, owned.word())) return;
 
     Slot slot{};
-    if (!take_slot(cache, platform::shard_hint(), &slot)) {
+    if (!take_slot(cache, platform::shard_hint(), kPrefetchSlots, &slot)) {
         return platform::store_release(word, entry.word());
     }
     const Victim victim = find_victim(cache);
