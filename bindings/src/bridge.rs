@@ -3,8 +3,8 @@
 use crate::handles::{
     array_close, array_flush, array_open, array_prefetch, array_read, array_stats, array_write,
     config_of, context_kernels_launched, context_open, context_pause_service, context_settle,
-    context_stop_service, context_sleeps, context_wait_for_kernels, device_of, list_devices,
-    layout_sizes, ArraySlot, ContextSlot,
+    context_sleeps, context_stop_service, context_wait_for_kernels, device_of, layout_sizes,
+    list_devices, ArraySlot, ContextSlot,
 };
 
 #[cxx::bridge(namespace = "gpuio::bridge")]

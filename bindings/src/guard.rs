@@ -62,9 +62,14 @@ mod tests {
     fn an_error_keeps_its_fields() {
         let mut status = Status::default();
         guard(&mut status, || -> Result<()> {
-            Err(Error::from_errno(28, "write", "full").with_offset(4096).with_bytes_done(12))
+            Err(Error::from_errno(28, "write", "full")
+                .with_offset(4096)
+                .with_bytes_done(12))
         });
-        assert_eq!((status.code, status.os_error, status.offset), (-6, 28, 4096));
+        assert_eq!(
+            (status.code, status.os_error, status.offset),
+            (-6, 28, 4096)
+        );
         assert!(status.has_offset);
         assert_eq!(status.bytes_done, 12);
     }

@@ -24,7 +24,10 @@ impl ContextSlot {
 
 impl ArraySlot {
     fn get(&self) -> Result<(&Arc<Context>, &ArrayHandle)> {
-        self.0.as_ref().map(|(context, array)| (context, array)).ok_or_else(|| gone("array"))
+        self.0
+            .as_ref()
+            .map(|(context, array)| (context, array))
+            .ok_or_else(|| gone("array"))
     }
 }
 
@@ -36,7 +39,9 @@ fn gone(what: &str) -> Error {
 /// Makes a context from settings in code, the environment and the configuration file.
 pub fn context_open(settings: &Vec<Setting>, status: &mut Status) -> Box<ContextSlot> {
     guard(status, || {
-        let pairs = settings.iter().map(|it| (it.name.clone(), it.value.clone()));
+        let pairs = settings
+            .iter()
+            .map(|it| (it.name.clone(), it.value.clone()));
         let code = ConfigLayer::from_code(pairs)?;
         let config = gpuio_runtime::settings::load(code)?;
         Ok(Box::new(ContextSlot(Some(Context::new(config)?))))
@@ -45,7 +50,9 @@ pub fn context_open(settings: &Vec<Setting>, status: &mut Status) -> Box<Context
 
 /// The configuration in force; zeros for an empty slot.
 pub fn config_of(context: &ContextSlot) -> Effective {
-    let Some(context) = &context.0 else { return Effective::default() };
+    let Some(context) = &context.0 else {
+        return Effective::default();
+    };
     let config: &Config = context.config();
     Effective {
         page_bytes: config.page_bytes,
@@ -59,12 +66,20 @@ pub fn config_of(context: &ContextSlot) -> Effective {
 
 /// The device of a context.
 pub fn device_of(context: &ContextSlot) -> DeviceInfo {
-    context.0.as_ref().map_or_else(DeviceInfo::default, |context| device_info(context.device()))
+    context
+        .0
+        .as_ref()
+        .map_or_else(DeviceInfo::default, |context| device_info(context.device()))
 }
 
 /// The devices of this machine.
 pub fn list_devices(status: &mut Status) -> Vec<DeviceInfo> {
-    guard(status, || Ok(gpuio_runtime::devices().into_iter().map(device_info).collect()))
+    guard(status, || {
+        Ok(gpuio_runtime::devices()
+            .into_iter()
+            .map(device_info)
+            .collect())
+    })
 }
 
 fn device_info(info: gpuio_memory::device::DeviceInfo) -> DeviceInfo {
@@ -114,7 +129,10 @@ pub fn context_stop_service(context: &ContextSlot) {
 
 /// For tests: how often the service went to sleep.
 pub fn context_sleeps(context: &ContextSlot) -> u64 {
-    context.0.as_ref().map_or(0, |context| context.service_sleeps())
+    context
+        .0
+        .as_ref()
+        .map_or(0, |context| context.service_sleeps())
 }
 
 /// Opens an array. The URI's bytes need not be UTF-8: what is not, is refused with its position.
@@ -168,27 +186,37 @@ pub fn array_close(array: &mut ArraySlot, status: &mut Status) {
 
 /// See `Context::flush`.
 pub fn array_flush(array: &ArraySlot, status: &mut Status) {
-    guard(status, || array.get().and_then(|(context, array)| context.flush(array)));
+    guard(status, || {
+        array
+            .get()
+            .and_then(|(context, array)| context.flush(array))
+    });
 }
 
 /// See `Context::prefetch`.
 pub fn array_prefetch(array: &ArraySlot, first_byte: u64, length: u64, status: &mut Status) {
     guard(status, || {
-        array.get().and_then(|(context, array)| context.prefetch(array, first_byte, length))
+        array
+            .get()
+            .and_then(|(context, array)| context.prefetch(array, first_byte, length))
     });
 }
 
 /// See `Context::read`.
 pub fn array_read(array: &ArraySlot, first_byte: u64, buffer: &mut [u8], status: &mut Status) {
     guard(status, || {
-        array.get().and_then(|(context, array)| context.read(array, first_byte, buffer))
+        array
+            .get()
+            .and_then(|(context, array)| context.read(array, first_byte, buffer))
     });
 }
 
 /// See `Context::write`.
 pub fn array_write(array: &ArraySlot, first_byte: u64, bytes: &[u8], status: &mut Status) {
     guard(status, || {
-        array.get().and_then(|(context, array)| context.write(array, first_byte, bytes))
+        array
+            .get()
+            .and_then(|(context, array)| context.write(array, first_byte, bytes))
     });
 }
 

@@ -14,6 +14,7 @@
 pub mod allocator;
 pub mod cuda;
 pub mod device;
+pub mod frame_state;
 pub mod host;
 pub mod layout;
 pub mod mapping;

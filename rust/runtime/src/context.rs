@@ -3,7 +3,9 @@
 use crate::l1::{L1Shape, L1};
 use crate::l2::L2;
 use crate::service::jobs::{Piece, Reply};
-use crate::service::{Command, Core, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport};
+use crate::service::{
+    Command, Core, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
+};
 use crate::shared::SharedBlocks;
 use crate::wake::Wake;
 use gpuio_core::config::{Config, DeviceChoice, FLAG_COUNT_HITS};
@@ -46,7 +48,9 @@ pub struct Context {
 enum Thread {
     Runs(JoinHandle<Core>),
     /// Kernels may still use the memory, so it stays until the context goes.
-    Ended { _core: Box<Core> },
+    Ended {
+        _core: Box<Core>,
+    },
     Gone,
 }
 
@@ -70,8 +74,13 @@ impl Context {
         let core = build_core(&config, &device, &wake)?;
         let (commands, receiver) = sync_channel(COMMAND_QUEUE);
         let timeout = Duration::from_micros(config.io_timeout_us);
-        let service =
-            Service::new(core, receiver, Arc::clone(&wake), Arc::clone(&signals), timeout);
+        let service = Service::new(
+            core,
+            receiver,
+            Arc::clone(&wake),
+            Arc::clone(&signals),
+            timeout,
+        );
         let thread = std::thread::Builder::new()
             .name("gpuio-service".into())
             .spawn(move || service.run_to_the_end())
@@ -161,7 +170,8 @@ impl Context {
             let from = array.opened.pinned + array.opened.geometry.origin + first_byte;
             // SAFETY: the range was checked against the array, which is whole in that memory.
             return unsafe {
-                self.device.copy_to_host(buffer.as_mut_ptr() as usize, from, buffer.len())
+                self.device
+                    .copy_to_host(buffer.as_mut_ptr() as usize, from, buffer.len())
             };
         }
         let (pieces, receiver) = channel();
@@ -177,9 +187,8 @@ impl Context {
             let target = &mut buffer[piece.buffer_offset..piece.buffer_offset + piece.length];
             // SAFETY: the piece's bytes stay in place while its lease lives (or for good, where
             // there is none), and they are not the requester's own buffer.
-            let source = unsafe {
-                std::slice::from_raw_parts(piece.address as *const u8, piece.length)
-            };
+            let source =
+                unsafe { std::slice::from_raw_parts(piece.address as *const u8, piece.length) };
             target.copy_from_slice(source);
             copied += piece.length;
             self.wake.ring(); // the service may wait for room in the channel
@@ -214,7 +223,11 @@ impl Context {
             return Ok(());
         }
         let pages = array.opened.geometry.pages_of(first_byte, length);
-        if self.commands.try_send(Command::Prefetch(array.opened.id, pages)).is_ok() {
+        if self
+            .commands
+            .try_send(Command::Prefetch(array.opened.id, pages))
+            .is_ok()
+        {
             self.wake.ring();
         }
         Ok(())
@@ -273,7 +286,9 @@ impl Context {
         if let Thread::Runs(handle) = std::mem::replace(&mut *thread, Thread::Gone) {
             // The thread catches its own panics.
             if let Ok(core) = handle.join() {
-                *thread = Thread::Ended { _core: Box::new(core) };
+                *thread = Thread::Ended {
+                    _core: Box::new(core),
+                };
             }
         }
     }
@@ -302,7 +317,9 @@ impl Context {
     }
 
     fn send(&self, command: Command) -> Result<()> {
-        self.commands.send(command).map_err(|_| self.service_is_gone())?;
+        self.commands
+            .send(command)
+            .map_err(|_| self.service_is_gone())?;
         self.wake.ring();
         Ok(())
     }
@@ -396,7 +413,11 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         ..EnginesOptions::default()
     });
     // The host device has no copy engine: there the waiting thread copies pages of any size.
-    let copy_engine_bytes = if device.stream() == 0 { u64::MAX } else { COPY_ENGINE_BYTES };
+    let copy_engine_bytes = if device.stream() == 0 {
+        u64::MAX
+    } else {
+        COPY_ENGINE_BYTES
+    };
     Ok(Core {
         device: Arc::clone(device),
         l1,

@@ -128,7 +128,11 @@ impl Geometry {
         let page_start = page * self.page_bytes;
         let start = (self.origin + first_byte).max(page_start);
         let end = (self.origin + first_byte + length).min(page_start + self.page_bytes);
-        (start - page_start, start - self.origin - first_byte, end - start)
+        (
+            start - page_start,
+            start - self.origin - first_byte,
+            end - start,
+        )
     }
 }
 
@@ -146,7 +150,10 @@ mod tests {
         assert_eq!((shape.origin, shape.base, shape.page_count), (216, 4096, 2));
         assert_eq!(shape.resource_end(), 8312);
         let first = shape.write_range(0);
-        assert_eq!((first.resource_offset, first.page_offset, first.length), (4312, 216, 3880));
+        assert_eq!(
+            (first.resource_offset, first.page_offset, first.length),
+            (4312, 216, 3880)
+        );
         assert_eq!(shape.read_range(0).length, 4096);
         assert_eq!(shape.read_range(1).length, 120);
         assert_eq!(shape.pages_of(3879, 2), 0..2);
@@ -167,8 +174,12 @@ mod tests {
 
     #[test]
     fn absurd_sizes_are_refused() {
-        for (count, size, offset) in [(0, 4, 0), (u64::MAX, 8, 0), (1 << 62, 2, 0), (1, 1, 1 << 63)]
-        {
+        for (count, size, offset) in [
+            (0, 4, 0),
+            (u64::MAX, 8, 0),
+            (1 << 62, 2, 0),
+            (1, 1, 1 << 63),
+        ] {
             let error = Geometry::new(count, size, offset, 4096).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidArgument);
         }

@@ -115,7 +115,10 @@ impl L1 {
     /// Enters an array, or with a default descriptor removes it.
     pub fn set_descriptor(&self, array: u32, descriptor: ArrayDescriptor) -> Result<()> {
         let size = size_of::<ArrayDescriptor>() as u64;
-        self.write(self.descriptors.device_address() + u64::from(array) * size, &descriptor)
+        self.write(
+            self.descriptors.device_address() + u64::from(array) * size,
+            &descriptor,
+        )
     }
 
     /// Takes the sticky error and clears it. `state` is 0 if there was none.
@@ -131,16 +134,18 @@ impl L1 {
     pub fn statistics(&self) -> Result<StatisticsShard> {
         let shards: Vec<StatisticsShard> =
             self.read_many(self.statistics.device_address(), STATISTICS_SHARDS)?;
-        Ok(shards.iter().fold(StatisticsShard::default(), |sum, shard| StatisticsShard {
-            misses: sum.misses + shard.misses,
-            joined: sum.joined + shard.joined,
-            evictions: sum.evictions + shard.evictions,
-            write_backs: sum.write_backs + shard.write_backs,
-            prefetches: sum.prefetches + shard.prefetches,
-            filled_bytes: sum.filled_bytes + shard.filled_bytes,
-            retries: sum.retries + shard.retries,
-            hits: sum.hits + shard.hits,
-        }))
+        Ok(shards
+            .iter()
+            .fold(StatisticsShard::default(), |sum, shard| StatisticsShard {
+                misses: sum.misses + shard.misses,
+                joined: sum.joined + shard.joined,
+                evictions: sum.evictions + shard.evictions,
+                write_backs: sum.write_backs + shard.write_backs,
+                prefetches: sum.prefetches + shard.prefetches,
+                filled_bytes: sum.filled_bytes + shard.filled_bytes,
+                retries: sum.retries + shard.retries,
+                hits: sum.hits + shard.hits,
+            }))
     }
 
     /// The frames that hold DIRTY pages of an array: (frame, page).
@@ -170,7 +175,10 @@ impl L1 {
             let entry = PageEntry(self.read::<u64>(table + page * 8)?);
             if entry.frame() == frame && entry.is_resident() {
                 self.write(table + page * 8, &entry.evicted().0)?;
-                self.write(self.owners.device_address() + u64::from(frame) * 8, &FRAME_FREE)?;
+                self.write(
+                    self.owners.device_address() + u64::from(frame) * 8,
+                    &FRAME_FREE,
+                )?;
             }
         }
         Ok(())
@@ -181,11 +189,16 @@ impl L1 {
     ///
     /// `table_of` gives the page table of an array, if the array still exists.
     pub fn repair(&self, table_of: &dyn Fn(u32) -> Option<u64>) -> Result<()> {
-        let owners: Vec<u64> =
-            self.read_many(self.owners.device_address(), self.shape.frame_count as usize)?;
+        let owners: Vec<u64> = self.read_many(
+            self.owners.device_address(),
+            self.shape.frame_count as usize,
+        )?;
         for (frame, owner) in (0u32..).zip(owners) {
             if owner != FRAME_FREE && !self.repair_frame(frame, owner, table_of)? {
-                self.write(self.owners.device_address() + u64::from(frame) * 8, &FRAME_FREE)?;
+                self.write(
+                    self.owners.device_address() + u64::from(frame) * 8,
+                    &FRAME_FREE,
+                )?;
             }
         }
         let words = self.shape.slot_count as usize / 64;
@@ -224,10 +237,14 @@ impl L1 {
     }
 
     fn frames_of(&self, array: u32) -> Result<Vec<(u32, u64)>> {
-        let owners: Vec<u64> =
-            self.read_many(self.owners.device_address(), self.shape.frame_count as usize)?;
+        let owners: Vec<u64> = self.read_many(
+            self.owners.device_address(),
+            self.shape.frame_count as usize,
+        )?;
         let of_array = |(frame, owner): (u32, u64)| {
-            owner_page(owner).filter(|(id, _)| *id == array).map(|(_, page)| (frame, page))
+            owner_page(owner)
+                .filter(|(id, _)| *id == array)
+                .map(|(_, page)| (frame, page))
         };
         Ok((0u32..).zip(owners).filter_map(of_array).collect())
     }
@@ -244,7 +261,10 @@ impl L1 {
         let mut values = vec![T::default(); count];
         let host = values.as_mut_ptr() as usize;
         // SAFETY: the callers pass the address and count of an allocation of L1.
-        unsafe { self.device.copy_to_host(host, address, size_of::<T>() * count)? };
+        unsafe {
+            self.device
+                .copy_to_host(host, address, size_of::<T>() * count)?
+        };
         Ok(values)
     }
 
@@ -257,7 +277,8 @@ impl L1 {
     fn write_many<T: Copy>(&self, address: u64, values: &[T]) -> Result<()> {
         // SAFETY: as in `read_many`.
         unsafe {
-            self.device.copy_to_device(address, values.as_ptr() as usize, size_of_val(values))
+            self.device
+                .copy_to_device(address, values.as_ptr() as usize, size_of_val(values))
         }
     }
 }

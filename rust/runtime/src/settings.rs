@@ -10,7 +10,10 @@ pub fn load(code: ConfigLayer) -> Result<Config> {
     let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
     let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
     let environment = ConfigLayer::from_env(variables)?;
-    let file_name = code.config_file.clone().or_else(|| environment.config_file.clone());
+    let file_name = code
+        .config_file
+        .clone()
+        .or_else(|| environment.config_file.clone());
     let file = match &file_name {
         Some(name) => ConfigLayer::from_toml(&read_file(name)?, name)?,
         None => ConfigLayer::default(),
@@ -21,8 +24,12 @@ pub fn load(code: ConfigLayer) -> Result<Config> {
 fn read_file(name: &str) -> Result<String> {
     let failed = |error: std::io::Error| {
         let message = "the file named by config_file must be readable UTF-8 text";
-        Error::from_errno(error.raw_os_error().unwrap_or(0), "read the configuration", message)
-            .with_resource(name)
+        Error::from_errno(
+            error.raw_os_error().unwrap_or(0),
+            "read the configuration",
+            message,
+        )
+        .with_resource(name)
     };
     let mut text = String::new();
     std::fs::File::open(name)

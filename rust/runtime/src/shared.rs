@@ -34,7 +34,9 @@ impl SharedBlocks {
             consumer: Consumer::new(slots),
             slot_count,
         };
-        blocks.control_word(ControlWord::Doorbell).store(doorbell_fd as u64, Ordering::Relaxed);
+        blocks
+            .control_word(ControlWord::Doorbell)
+            .store(doorbell_fd as u64, Ordering::Relaxed);
         blocks.set_alive(true);
         Ok(blocks)
     }
@@ -70,7 +72,9 @@ impl SharedBlocks {
     /// Answers a fault. `source` as `Completion` documents it. Faults that name no slot of ours
     /// cannot be answered, and are not.
     pub fn answer(&self, fault: &Fault, outcome: Outcome, source: u64) {
-        let Some(words) = self.completion_words(fault.slot) else { return };
+        let Some(words) = self.completion_words(fault.slot) else {
+            return;
+        };
         words[1].store(source, Ordering::Relaxed);
         let status = u64::from(fault.generation) << 16 | outcome as u64;
         words[0].store(status, Ordering::Release);
@@ -78,9 +82,8 @@ impl SharedBlocks {
 
     /// Whether the device has stopped reading the source of this fault's answer.
     pub fn is_acknowledged(&self, fault: &Fault) -> bool {
-        self.completion_words(fault.slot).is_none_or(|words| {
-            words[2].load(Ordering::Acquire) == u64::from(fault.generation)
-        })
+        self.completion_words(fault.slot)
+            .is_none_or(|words| words[2].load(Ordering::Acquire) == u64::from(fault.generation))
     }
 
     fn completion_words(&self, slot: u32) -> Option<&[AtomicU64; 4]> {
@@ -101,17 +104,20 @@ impl SharedBlocks {
     /// Announces that the service is going to sleep. After this, either `has_next` shows a fault
     /// that was pushed before, or its producer rings the doorbell.
     pub fn announce_sleep(&self) {
-        self.control_word(ControlWord::Sleeping).store(1, Ordering::Relaxed);
+        self.control_word(ControlWord::Sleeping)
+            .store(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
     /// Announces that the service is awake.
     pub fn announce_awake(&self) {
-        self.control_word(ControlWord::Sleeping).store(0, Ordering::Relaxed);
+        self.control_word(ControlWord::Sleeping)
+            .store(0, Ordering::Relaxed);
     }
 
     /// Tells kernels whether the service runs. If not, their waits end at once.
     pub fn set_alive(&self, alive: bool) {
-        self.control_word(ControlWord::Alive).store(u64::from(alive), Ordering::Release);
+        self.control_word(ControlWord::Alive)
+            .store(u64::from(alive), Ordering::Release);
     }
 }

@@ -14,7 +14,11 @@ impl Wake {
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if fd < 0 {
             let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
-            return Err(Error::from_errno(errno, "make eventfd", "raise the limit of open files"));
+            return Err(Error::from_errno(
+                errno,
+                "make eventfd",
+                "raise the limit of open files",
+            ));
         }
         // SAFETY: the descriptor was just made and belongs to nobody else.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))

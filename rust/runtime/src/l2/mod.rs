@@ -3,10 +3,9 @@
 //! Owned by the service thread. It knows which frame holds which page and which frame to give up;
 //! it does no I/O.
 
-mod frame_state;
 mod lease;
 
-pub use frame_state::{FrameState, L2State};
+pub use gpuio_memory::frame_state::{FrameState, L2State};
 pub use lease::Lease;
 
 use gpuio_core::config::PolicyKind;
@@ -98,7 +97,10 @@ impl L2 {
 
     /// Address and length of the memory, to register with engines.
     pub fn arena(&self) -> (usize, usize) {
-        (self.store.memory.host_address(), self.store.memory.length_bytes())
+        (
+            self.store.memory.host_address(),
+            self.store.memory.length_bytes(),
+        )
     }
 
     /// Frames in all.
@@ -174,7 +176,8 @@ impl L2 {
             write_failed: false,
         };
         self.index.insert(key, frame);
-        self.policy.inserted(frame, self.index.hasher().hash_one(key));
+        self.policy
+            .inserted(frame, self.index.hasher().hash_one(key));
         Some(frame)
     }
 
@@ -185,7 +188,10 @@ impl L2 {
             state.state() == L2State::Valid && state.is_unpinned()
         })?;
         let claimed = self.store.states[frame as usize].try_claim();
-        assert!(claimed, "only this thread pins, so what was evictable still is");
+        assert!(
+            claimed,
+            "only this thread pins, so what was evictable still is"
+        );
         if let Some(key) = self.meta[frame as usize].key.take() {
             self.index.remove(&key);
         }
@@ -277,4 +283,3 @@ impl L2 {
         self.store.states[frame as usize].is_unpinned()
     }
 }
-

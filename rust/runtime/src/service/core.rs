@@ -128,7 +128,9 @@ impl Core {
     /// Queues a read of consecutive pages into frames that were claimed for them. If the engine is
     /// full the frames are given back.
     fn queue_load(&mut self, array: u32, first_page: u64, frames: Vec<u32>) -> bool {
-        let Some(entry) = self.arrays[array as usize].as_ref() else { return false };
+        let Some(entry) = self.arrays[array as usize].as_ref() else {
+            return false;
+        };
         let (geometry, resource) = (entry.geometry, entry.resource);
         let mut memory = Vec::with_capacity(frames.len());
         for (page, &frame) in (first_page..).zip(&frames) {
@@ -175,7 +177,9 @@ impl Core {
             if self.l2.find(key).is_some() {
                 continue;
             }
-            let Some(frame) = self.l2.claim(key) else { break };
+            let Some(frame) = self.l2.claim(key) else {
+                break;
+            };
             // Not evictable while the run is put together.
             self.l2.begin_load(frame);
             if run.1.is_empty() {
@@ -194,7 +198,9 @@ impl Core {
     /// Starts the write-back of some dirty pages.
     pub fn write_some(&mut self) {
         for _ in 0..WRITE_BATCH {
-            let Some(frame) = self.l2.next_dirty() else { return };
+            let Some(frame) = self.l2.next_dirty() else {
+                return;
+            };
             if !self.start_write(frame) {
                 return;
             }
@@ -203,8 +209,12 @@ impl Core {
 
     /// Starts to write a dirty frame to its resource. False if the engine is full.
     pub fn start_write(&mut self, frame: u32) -> bool {
-        let Some(key) = self.l2.key(frame) else { return true };
-        let Some(entry) = self.arrays[key.array as usize].as_ref() else { return true };
+        let Some(key) = self.l2.key(frame) else {
+            return true;
+        };
+        let Some(entry) = self.arrays[key.array as usize].as_ref() else {
+            return true;
+        };
         let range = entry.geometry.write_range(key.page);
         let resource = entry.resource;
         self.l2.begin_flush(frame);
@@ -232,7 +242,9 @@ impl Core {
 
     /// Queues a sync for a job; the outcome appears in `job_syncs`. False if the engine is full.
     pub fn start_sync(&mut self, array: u32, job: u64) -> bool {
-        let Some(entry) = self.arrays[array as usize].as_ref() else { return false };
+        let Some(entry) = self.arrays[array as usize].as_ref() else {
+            return false;
+        };
         let resource = entry.resource;
         let token = self.transfers.begin(Purpose::Sync { job });
         let queued = self.engines.queue(Transfer {
@@ -270,7 +282,9 @@ impl Core {
     fn loaded(&mut self, frames: Vec<u32>, result: Result<()>) {
         let many = frames.len() > 1;
         for frame in frames {
-            let Some(key) = self.l2.key(frame) else { continue };
+            let Some(key) = self.l2.key(frame) else {
+                continue;
+            };
             match &result {
                 Ok(()) => {
                     if let Some(array) = self.array_mut(key.array) {
@@ -299,7 +313,9 @@ impl Core {
     /// Zeroes what lies behind the array's end on its last page: another array's bytes may be left
     /// there.
     fn clear_tail(&mut self, frame: u32, key: PageKey) {
-        let Some(array) = self.array(key.array) else { return };
+        let Some(array) = self.array(key.array) else {
+            return;
+        };
         let length = array.geometry.read_range(key.page).length as usize;
         let page_bytes = self.page_bytes as usize;
         if length < page_bytes {
@@ -313,7 +329,9 @@ impl Core {
         self.writes -= 1;
         let key = self.l2.key(frame);
         self.l2.end_flush(frame, result.is_ok());
-        let Some(array) = key.and_then(|key| self.array_mut(key.array)) else { return };
+        let Some(array) = key.and_then(|key| self.array_mut(key.array)) else {
+            return;
+        };
         match result {
             Ok(()) => {
                 let page = key.map_or(0, |key| key.page);
@@ -339,7 +357,8 @@ impl Core {
         for waiter in self.waiters.remove(&frame).unwrap_or_default() {
             match waiter {
                 Waiter::Fault(fault) => {
-                    self.shared.answer(&fault, Outcome::Failed, failure_word(error));
+                    self.shared
+                        .answer(&fault, Outcome::Failed, failure_word(error));
                 }
                 Waiter::Job(job) => {
                     self.job_errors.insert(job, error.clone());
@@ -354,7 +373,8 @@ impl Core {
         self.l2.pin(frame);
         let target = self.l1.frame_address(fault.frame);
         let Some(target) = target.filter(|_| self.page_bytes >= self.copy_engine_bytes) else {
-            self.shared.answer(&fault, Outcome::Copy, self.l2.device_address(frame));
+            self.shared
+                .answer(&fault, Outcome::Copy, self.l2.device_address(frame));
             self.delivered.push(Delivered { fault, frame });
             return;
         };
@@ -363,7 +383,8 @@ impl Core {
         // the fault is answered.
         let started = unsafe {
             let source = self.l2.host_address(frame);
-            self.device.start_copy_to_device(target, source, self.page_bytes as usize)
+            self.device
+                .start_copy_to_device(target, source, self.page_bytes as usize)
         };
         match started {
             Ok(ticket) => self.copies.push_back(PendingCopy {
@@ -374,7 +395,8 @@ impl Core {
             }),
             Err(error) => {
                 self.l2.unpin(frame);
-                self.shared.answer(&fault, Outcome::Failed, failure_word(&error));
+                self.shared
+                    .answer(&fault, Outcome::Failed, failure_word(&error));
             }
         }
     }
@@ -412,7 +434,9 @@ impl Core {
                 Ok(true) => Ok(()),
                 Err(error) => Err(error),
             };
-            let Some(copy) = self.copies.pop_front() else { break };
+            let Some(copy) = self.copies.pop_front() else {
+                break;
+            };
             any = true;
             self.copied(copy, done);
         }
@@ -434,14 +458,18 @@ impl Core {
         }
         match done {
             Ok(()) => self.shared.answer(&copy.fault, Outcome::Done, 0),
-            Err(error) => self.shared.answer(&copy.fault, Outcome::Failed, failure_word(&error)),
+            Err(error) => self
+                .shared
+                .answer(&copy.fault, Outcome::Failed, failure_word(&error)),
         }
     }
 
     /// Whether no fault is in the service's hands, unacknowledged answers apart.
     pub fn has_no_faults(&self) -> bool {
         let waiting = self.waiters.values().flatten();
-        let faults = waiting.filter(|waiter| matches!(waiter, Waiter::Fault(_))).count();
+        let faults = waiting
+            .filter(|waiter| matches!(waiter, Waiter::Fault(_)))
+            .count();
         faults == 0 && self.stalled.is_empty() && self.copies.is_empty() && !self.shared.has_next()
     }
 
@@ -452,7 +480,10 @@ impl Core {
         }
         let arrays = &self.arrays;
         self.l1.repair(&|id| {
-            arrays.get(id as usize).and_then(Option::as_ref).and_then(|it| it.placement.table())
+            arrays
+                .get(id as usize)
+                .and_then(Option::as_ref)
+                .and_then(|it| it.placement.table())
         })
     }
 }

@@ -30,7 +30,9 @@ impl Core {
             any = true;
         }
         for _ in 0..FAULTS_A_TURN {
-            let Some(fault) = self.shared.take() else { break };
+            let Some(fault) = self.shared.take() else {
+                break;
+            };
             any = true;
             self.stats.faults += 1;
             if let Served::Stalled = self.serve(fault, true) {
@@ -46,7 +48,10 @@ impl Core {
         });
         if !known {
             let message = "a kernel asked for a page that does not exist: a defect in gpuio";
-            return self.refuse(&fault, &Error::new(ErrorCode::General, "serve a fault", message));
+            return self.refuse(
+                &fault,
+                &Error::new(ErrorCode::General, "serve a fault", message),
+            );
         }
         const WRITE_BACK: u32 = FaultOperation::WriteBack as u32;
         match fault.operation {
@@ -56,7 +61,8 @@ impl Core {
     }
 
     fn refuse(&self, fault: &Fault, error: &Error) -> Served {
-        self.shared.answer(fault, Outcome::Failed, failure_word(error));
+        self.shared
+            .answer(fault, Outcome::Failed, failure_word(error));
         Served::Yes
     }
 
@@ -65,10 +71,17 @@ impl Core {
             array: fault.array,
             page: fault.page,
         };
-        let found = if first_time { self.l2.look_up(key) } else { self.l2.find(key) };
+        let found = if first_time {
+            self.l2.look_up(key)
+        } else {
+            self.l2.find(key)
+        };
         let served = match found {
             Some(frame) if self.l2.state(frame) == L2State::Loading => {
-                self.waiters.entry(frame).or_default().push(Waiter::Fault(fault));
+                self.waiters
+                    .entry(frame)
+                    .or_default()
+                    .push(Waiter::Fault(fault));
                 Served::Yes
             }
             Some(frame) => {
@@ -77,7 +90,10 @@ impl Core {
             }
             None => match self.start_load(key) {
                 Load::Started(frame) => {
-                    self.waiters.entry(frame).or_default().push(Waiter::Fault(fault));
+                    self.waiters
+                        .entry(frame)
+                        .or_default()
+                        .push(Waiter::Fault(fault));
                     Served::Yes
                 }
                 Load::NoRoom => Served::Stalled,
@@ -92,8 +108,12 @@ impl Core {
 
     /// Lets the array's detector see the miss, and reads ahead what it predicts.
     fn look_ahead(&mut self, key: PageKey) {
-        let Some(array) = self.array_mut(key.array) else { return };
-        let Some(detector) = array.detector.as_mut() else { return };
+        let Some(array) = self.array_mut(key.array) else {
+            return;
+        };
+        let Some(detector) = array.detector.as_mut() else {
+            return;
+        };
         if let Some(predicted) = detector.observe(key.page) {
             self.read_ahead(key.array, predicted.pages());
         }
@@ -104,10 +124,12 @@ impl Core {
             array: fault.array,
             page: fault.page,
         };
-        let mapped = self.array(fault.array).and_then(|array| match array.placement {
-            Placement::CachedMapped { mapped, .. } => Some(mapped),
-            _ => None,
-        });
+        let mapped = self
+            .array(fault.array)
+            .and_then(|array| match array.placement {
+                Placement::CachedMapped { mapped, .. } => Some(mapped),
+                _ => None,
+            });
         if let Some(mapped) = mapped {
             let target = mapped.host + (key.page * self.page_bytes) as usize;
             return self.take_frame(fault, target, None);
@@ -137,7 +159,8 @@ impl Core {
         // SAFETY: `serve` has checked the L1 frame; the target is a whole L2 frame, pinned, or a
         // whole page of mapped memory. The kernel keeps the page FLUSHING until the answer.
         let started = unsafe {
-            self.device.start_copy_to_host(target, source, self.page_bytes as usize)
+            self.device
+                .start_copy_to_host(target, source, self.page_bytes as usize)
         };
         let copy = |ticket| PendingCopy {
             ticket,

@@ -177,7 +177,11 @@ impl Service {
             self.signals.sleeps.fetch_add(1, Ordering::Relaxed);
             let kernels_run = self.polls_device && self.signals.kernels_run.load(Ordering::Relaxed);
             let busy_elsewhere = !self.core.copies.is_empty() || !self.core.delivered.is_empty();
-            let timeout_us = if kernels_run || busy_elsewhere { DEVICE_SLEEP_US } else { SLEEP_US };
+            let timeout_us = if kernels_run || busy_elsewhere {
+                DEVICE_SLEEP_US
+            } else {
+                SLEEP_US
+            };
             if self.core.transfers.in_flight() > 0 {
                 self.core.engines.wait(timeout_us);
             } else {
@@ -247,7 +251,11 @@ impl Service {
         let mut any = false;
         let mut k = 0;
         while k < self.jobs.len() {
-            let RunningJob { id, job, last_progress } = &mut self.jobs[k];
+            let RunningJob {
+                id,
+                job,
+                last_progress,
+            } = &mut self.jobs[k];
             let result = match job.turn(&mut self.core, *id) {
                 Turn::Advanced => {
                     *last_progress = Instant::now();

@@ -109,7 +109,10 @@ fn place(
     let mapped = match info.mapped {
         Some(memory) => Some(Mapped {
             host: memory.address + geometry.base as usize,
-            device: core.device.register_host(memory.address, memory.length_bytes)? + geometry.base,
+            device: core
+                .device
+                .register_host(memory.address, memory.length_bytes)?
+                + geometry.base,
         }),
         None => None,
     };
@@ -138,9 +141,8 @@ fn place(
         Placement::Pinned { memory } => memory.device_address(),
         _ => 0,
     };
-    let detector = (request.prefetch_pages > 0 && mapped.is_none()).then(|| {
-        SequenceDetector::new(geometry.page_count, request.prefetch_pages)
-    });
+    let detector = (request.prefetch_pages > 0 && mapped.is_none())
+        .then(|| SequenceDetector::new(geometry.page_count, request.prefetch_pages));
     core.arrays[id as usize] = Some(Array {
         uri: request.uri.text.clone(),
         geometry,
@@ -213,7 +215,11 @@ fn view_of(
         Placement::Pinned { memory } => memory.device_address(),
         _ => 0,
     };
-    let direct = if page_zero == 0 { 0 } else { page_zero + geometry.origin };
+    let direct = if page_zero == 0 {
+        0
+    } else {
+        page_zero + geometry.origin
+    };
     // The largest power of two, up to 8, that divides the element's size: what it is moved by.
     let word = 1u64 << geometry.element_bytes.trailing_zeros().min(3);
     let aligned = geometry.origin % word == 0;

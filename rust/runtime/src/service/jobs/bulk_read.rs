@@ -57,7 +57,9 @@ impl BulkRead {
         length: u64,
         pieces: Sender<Result<Piece>>,
     ) -> Self {
-        let pages = core.array(array).map_or(0..0, |it| it.geometry.pages_of(first_byte, length));
+        let pages = core
+            .array(array)
+            .map_or(0..0, |it| it.geometry.pages_of(first_byte, length));
         Self {
             array,
             first_byte,
@@ -88,7 +90,9 @@ impl BulkRead {
         if Arc::strong_count(&self.out) > PIECES_OUT {
             return Ok(Turn::Waiting);
         }
-        let Some(piece) = self.next_piece(core, id)? else { return Ok(Turn::Waiting) };
+        let Some(piece) = self.next_piece(core, id)? else {
+            return Ok(Turn::Waiting);
+        };
         self.next_page += 1;
         match self.pieces.send(Ok(piece)) {
             Ok(()) => Ok(Turn::Advanced),
@@ -97,9 +101,13 @@ impl BulkRead {
     }
 
     fn next_piece(&mut self, core: &mut Core, id: u64) -> Result<Option<Piece>> {
-        let Some(array) = core.array(self.array) else { return Ok(None) };
+        let Some(array) = core.array(self.array) else {
+            return Ok(None);
+        };
         let (page_offset, buffer_offset, length) =
-            array.geometry.overlap(self.next_page, self.first_byte, self.length);
+            array
+                .geometry
+                .overlap(self.next_page, self.first_byte, self.length);
         let out = Arc::clone(&self.out);
         let piece = |base: usize, lease| Piece {
             address: base + page_offset as usize,
@@ -115,7 +123,9 @@ impl BulkRead {
         if let Placement::Pinned { .. } = array.placement {
             return Ok(None); // read straight from the device by the requester
         }
-        let Some(frame) = self.resident_frame(core, id)? else { return Ok(None) };
+        let Some(frame) = self.resident_frame(core, id)? else {
+            return Ok(None);
+        };
         let lease = core.l2.lease(frame);
         Ok(Some(piece(core.l2.host_address(frame), Some(lease))))
     }
@@ -157,7 +167,8 @@ impl BulkRead {
 
 impl Job for BulkRead {
     fn turn(&mut self, core: &mut Core, id: u64) -> Turn {
-        self.advance(core, id).unwrap_or_else(|error| Turn::Done(Err(error)))
+        self.advance(core, id)
+            .unwrap_or_else(|error| Turn::Done(Err(error)))
     }
 
     fn end(&mut self, result: Result<()>) {

@@ -32,7 +32,9 @@ impl BulkWrite {
         (source, length): (usize, u64),
         reply: Reply<()>,
     ) -> Self {
-        let pages = core.array(array).map_or(0..0, |it| it.geometry.pages_of(first_byte, length));
+        let pages = core
+            .array(array)
+            .map_or(0..0, |it| it.geometry.pages_of(first_byte, length));
         Self {
             array,
             first_byte,
@@ -57,7 +59,8 @@ impl BulkWrite {
             }
             // L1 copies of these pages are about to be out of date.
             if let Some(table) = core.array(self.array).and_then(|it| it.placement.table()) {
-                core.l1.forget_pages(self.array, table, self.next_page..self.end_page)?;
+                core.l1
+                    .forget_pages(self.array, table, self.next_page..self.end_page)?;
             }
             self.prepared = true;
         }
@@ -74,7 +77,9 @@ impl BulkWrite {
     /// Returns false if the page is not there yet.
     fn write_page(&mut self, core: &mut Core, id: u64) -> Result<bool> {
         let page = self.next_page;
-        let Some(array) = core.array(self.array) else { return Ok(true) };
+        let Some(array) = core.array(self.array) else {
+            return Ok(true);
+        };
         let geometry = array.geometry;
         let (page_offset, buffer_offset, length) =
             geometry.overlap(page, self.first_byte, self.length);
@@ -82,7 +87,10 @@ impl BulkWrite {
         if let Placement::Pinned { memory } = &array.placement {
             let target = memory.device_address() + page * core.page_bytes + page_offset;
             // SAFETY: within the array's own memory; the requester's buffer lives until the reply.
-            unsafe { core.device.copy_to_device(target, source, length as usize)? };
+            unsafe {
+                core.device
+                    .copy_to_device(target, source, length as usize)?
+            };
             return Ok(true);
         }
         if let Some(mapped) = array.placement.mapped() {
@@ -92,8 +100,14 @@ impl BulkWrite {
         }
         let own = geometry.write_range(page);
         let whole = page_offset == own.page_offset && length == own.length && own.page_offset == 0;
-        let Some(frame) = self.frame_for(core, id, whole)? else { return Ok(false) };
-        copy(source, core.l2.host_address(frame) + page_offset as usize, length as usize);
+        let Some(frame) = self.frame_for(core, id, whole)? else {
+            return Ok(false);
+        };
+        copy(
+            source,
+            core.l2.host_address(frame) + page_offset as usize,
+            length as usize,
+        );
         core.l2.set_dirty(frame);
         core.serve_waiters(frame);
         Ok(true)
@@ -145,7 +159,8 @@ fn copy(source: usize, target: usize, length: usize) {
 
 impl Job for BulkWrite {
     fn turn(&mut self, core: &mut Core, id: u64) -> Turn {
-        self.advance(core, id).unwrap_or_else(|error| Turn::Done(Err(error)))
+        self.advance(core, id)
+            .unwrap_or_else(|error| Turn::Done(Err(error)))
     }
 
     fn end(&mut self, result: Result<()>) {

@@ -28,7 +28,9 @@ impl Close {
     }
 
     fn write_back(&mut self, core: &mut Core, id: u64) -> Turn {
-        let Some(flush) = &mut self.flush else { return Turn::Advanced };
+        let Some(flush) = &mut self.flush else {
+            return Turn::Advanced;
+        };
         match flush.advance(core, id) {
             Ok(Turn::Done(outcome)) => self.outcome = outcome,
             Ok(turn) => return turn,
@@ -42,7 +44,8 @@ impl Close {
     fn remove(&mut self, core: &mut Core) -> Turn {
         let frames = core.l2.frames_of(self.array);
         let in_flight = |&(frame, state): &(u32, L2State)| {
-            matches!(state, L2State::Loading | L2State::Flushing) || core.waiters.contains_key(&frame)
+            matches!(state, L2State::Loading | L2State::Flushing)
+                || core.waiters.contains_key(&frame)
         };
         if !core.has_no_faults() || frames.iter().any(in_flight) {
             return Turn::Waiting;
@@ -65,7 +68,10 @@ impl Close {
             let forgotten = core
                 .l1
                 .forget_pages(self.array, table, pages)
-                .and_then(|()| core.l1.set_descriptor(self.array, ArrayDescriptor::default()));
+                .and_then(|()| {
+                    core.l1
+                        .set_descriptor(self.array, ArrayDescriptor::default())
+                });
             if let Err(error) = forgotten {
                 self.outcome = Err(error);
             }

@@ -83,7 +83,9 @@ impl Flush {
             }
             self.unfailed = true;
         }
-        let Some(array) = core.array(self.array) else { return Ok(Turn::Done(Ok(()))) };
+        let Some(array) = core.array(self.array) else {
+            return Ok(Turn::Done(Ok(())));
+        };
         let done = match array.placement {
             Placement::Bypass { .. } => return Ok(Turn::Done(Ok(()))),
             Placement::Pinned { .. } => self.store.run(core, self.array)?,
@@ -96,7 +98,9 @@ impl Flush {
             core.write_some();
             return self.write_error(core).map(|()| Turn::Waiting);
         }
-        let is_memory = core.array(self.array).is_some_and(|it| it.placement.mapped().is_some());
+        let is_memory = core
+            .array(self.array)
+            .is_some_and(|it| it.placement.mapped().is_some());
         if is_memory {
             return Ok(Turn::Done(Ok(())));
         }
@@ -130,7 +134,10 @@ impl Flush {
 
     /// The error of a write that failed since this flush began.
     fn write_error(&self, core: &Core) -> Result<()> {
-        match core.array(self.array).and_then(|array| array.write_error.clone()) {
+        match core
+            .array(self.array)
+            .and_then(|array| array.write_error.clone())
+        {
             Some(error) => Err(error),
             None => Ok(()),
         }
@@ -139,7 +146,8 @@ impl Flush {
 
 impl Job for Flush {
     fn turn(&mut self, core: &mut Core, id: u64) -> Turn {
-        self.advance(core, id).unwrap_or_else(|error| Turn::Done(Err(error)))
+        self.advance(core, id)
+            .unwrap_or_else(|error| Turn::Done(Err(error)))
     }
 
     fn end(&mut self, result: Result<()>) {

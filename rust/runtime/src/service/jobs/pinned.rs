@@ -43,7 +43,9 @@ impl LoadPinned {
         if let Some(error) = load_error(core, id) {
             return Err(error);
         }
-        let Some(array) = core.array(self.array) else { return Ok(Turn::Done(Ok(()))) };
+        let Some(array) = core.array(self.array) else {
+            return Ok(Turn::Done(Ok(())));
+        };
         let page_count = array.geometry.page_count;
         if self.next_page == page_count {
             return Ok(Turn::Done(Ok(())));
@@ -75,7 +77,8 @@ impl LoadPinned {
         // SAFETY: a whole page of the array's own memory, and a whole resident L2 frame.
         unsafe {
             let source = core.l2.host_address(frame);
-            core.device.copy_to_device(target, source, core.page_bytes as usize)?;
+            core.device
+                .copy_to_device(target, source, core.page_bytes as usize)?;
         }
         self.next_page += 1;
         Ok(Turn::Advanced)
@@ -84,7 +87,8 @@ impl LoadPinned {
 
 impl Job for LoadPinned {
     fn turn(&mut self, core: &mut Core, id: u64) -> Turn {
-        self.advance(core, id).unwrap_or_else(|error| Turn::Done(Err(error)))
+        self.advance(core, id)
+            .unwrap_or_else(|error| Turn::Done(Err(error)))
     }
 
     fn end(&mut self, result: Result<()>) {
@@ -130,7 +134,10 @@ impl StorePinned {
             let target = core.l2.host_address(frame);
             // SAFETY: a whole page of the array's own memory, and a whole L2 frame that is LOADING
             // or resident; no kernel runs.
-            unsafe { core.device.copy_to_host(target, source, core.page_bytes as usize)? };
+            unsafe {
+                core.device
+                    .copy_to_host(target, source, core.page_bytes as usize)?
+            };
             core.l2.set_dirty(frame);
             self.next_page += 1;
         }

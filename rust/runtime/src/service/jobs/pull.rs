@@ -43,10 +43,12 @@ impl Pull {
 
 /// Returns false if L2 has no room.
 fn pull_page(core: &mut Core, key: PageKey, l1_frame: u32) -> Result<bool> {
-    let mapped = core.array(key.array).and_then(|array| match array.placement {
-        Placement::CachedMapped { mapped, .. } => Some(mapped),
-        _ => None,
-    });
+    let mapped = core
+        .array(key.array)
+        .and_then(|array| match array.placement {
+            Placement::CachedMapped { mapped, .. } => Some(mapped),
+            _ => None,
+        });
     let l2_frame = match mapped {
         Some(_) => None,
         None => match core.l2.find(key) {
@@ -72,7 +74,10 @@ fn pull_page(core: &mut Core, key: PageKey, l1_frame: u32) -> Result<bool> {
     let source = core.l1.frame_address(l1_frame).unwrap_or(0);
     // SAFETY: the frame is L1's own; the target is a whole L2 frame that is LOADING or resident,
     // or a whole page of mapped memory; no kernel runs.
-    let copied = unsafe { core.device.copy_to_host(target, source, core.page_bytes as usize) };
+    let copied = unsafe {
+        core.device
+            .copy_to_host(target, source, core.page_bytes as usize)
+    };
     if let Some(frame) = l2_frame {
         match &copied {
             Ok(()) => core.l2.set_dirty(frame),

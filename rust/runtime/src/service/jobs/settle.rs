@@ -46,7 +46,8 @@ impl Settle {
 
 impl Job for Settle {
     fn turn(&mut self, core: &mut Core, _id: u64) -> Turn {
-        self.advance(core).unwrap_or_else(|error| Turn::Done(Err(error)))
+        self.advance(core)
+            .unwrap_or_else(|error| Turn::Done(Err(error)))
     }
 
     fn end(&mut self, result: Result<()>) {
@@ -65,13 +66,17 @@ fn describe(core: &Core, sticky: &StickyError) -> Failure {
     if sticky.count == 0 {
         return None;
     }
-    let code = i32::try_from(sticky.code).ok().and_then(|code| ErrorCode::from_number(-code));
+    let code = i32::try_from(sticky.code)
+        .ok()
+        .and_then(|code| ErrorCode::from_number(-code));
     let code = code.unwrap_or(ErrorCode::General);
     let others = match sticky.count {
         1 => String::new(),
         count => format!(" ({} more accesses failed, too)", count - 1),
     };
-    let array = core.array(sticky.array as u32).filter(|_| sticky.array < u64::from(MAX_ARRAYS));
+    let array = core
+        .array(sticky.array as u32)
+        .filter(|_| sticky.array < u64::from(MAX_ARRAYS));
     let element = array.map_or(0, |array| sticky.byte_offset / array.geometry.element_bytes);
     let message = format!("{}{others}", advice(core, code, element, sticky));
     let mut error = Error::new(code, "access an element in a kernel", message);
@@ -87,7 +92,9 @@ fn describe(core: &Core, sticky: &StickyError) -> Failure {
 fn advice(core: &Core, code: ErrorCode, element: u64, sticky: &StickyError) -> String {
     match code {
         ErrorCode::InvalidArgument if sticky.os_error == 0 => {
-            let count = core.array(sticky.array as u32).map_or(0, |it| it.geometry.element_count);
+            let count = core
+                .array(sticky.array as u32)
+                .map_or(0, |it| it.geometry.element_count);
             format!("index {element} is out of range: the array has {count} elements")
         }
         ErrorCode::Timeout => format!(

@@ -5,7 +5,7 @@
 //! word is take its pin off. So a transition never has to wait, and the only race is between an
 //! unpin and the service's question "is nobody using this frame any more?".
 
-use gpuio_memory::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What an L2 frame holds. The specification's cache states, and LOADING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,8 @@ impl FrameState {
     /// Moves to another state; pins stay. Service thread only.
     pub fn set_state(&self, next: L2State) {
         let now = self.state() as u64;
-        self.0.fetch_add((next as u64).wrapping_sub(now), Ordering::Relaxed);
+        self.0
+            .fetch_add((next as u64).wrapping_sub(now), Ordering::Relaxed);
     }
 
     /// Pins the frame. Service thread only: a frame nobody pins can be claimed at any time.
