@@ -84,6 +84,12 @@ impl PageEntry {
         self.0 >> PINS_SHIFT
     }
 
+    /// The same page with nobody using it.
+    #[must_use]
+    pub fn without_pins(self) -> Self {
+        Self(self.0 & ((1 << PINS_SHIFT) - 1))
+    }
+
     /// The same page in another state.
     #[must_use]
     pub fn with_state(self, state: PageState) -> Self {
@@ -93,7 +99,7 @@ impl PageEntry {
     /// The entry after an eviction: INVALID, no frame, the version one up.
     #[must_use]
     pub fn evicted(self) -> Self {
-        Self((u64::from(self.version()) + 1 & VERSION_MASK) << VERSION_SHIFT)
+        Self(((u64::from(self.version()) + 1) & VERSION_MASK) << VERSION_SHIFT)
     }
 }
 
@@ -110,6 +116,8 @@ mod tests {
         assert_eq!(dirty.state(), Some(PageState::Dirty));
         assert_eq!(dirty.frame(), entry.frame());
         assert!(dirty.is_resident());
+        let pinned = PageEntry(dirty.0 | 5 << PINS_SHIFT);
+        assert_eq!((pinned.pins(), pinned.without_pins()), (5, dirty));
     }
 
     #[test]

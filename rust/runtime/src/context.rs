@@ -2,13 +2,14 @@
 
 use crate::l1::{L1Shape, L1};
 use crate::l2::L2;
+use crate::log::Log;
 use crate::service::jobs::{Piece, Reply};
 use crate::service::{
     Command, Core, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
 };
 use crate::shared::SharedBlocks;
 use crate::wake::Wake;
-use gpuio_core::config::{Config, DeviceChoice, FLAG_COUNT_HITS};
+use gpuio_core::config::{Config, DeviceChoice, LogLevel, FLAG_COUNT_HITS};
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::localio::LocalIoOptions;
@@ -37,6 +38,7 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 /// See the module's comment. Shared by its arrays; the last one ends it.
 pub struct Context {
     config: Config,
+    log: Log,
     device: Arc<dyn Device>,
     commands: SyncSender<Command>,
     wake: Arc<Wake>,
@@ -91,8 +93,13 @@ impl Context {
                     "the system refuses another thread",
                 )
             })?;
+        let log = Log(config.log_level);
+        log.line(LogLevel::Info, || {
+            format!("a context on {}: {config:?}", device.info().name)
+        });
         Ok(Arc::new(Self {
             config,
+            log,
             device,
             commands,
             wake,
@@ -144,12 +151,21 @@ impl Context {
                 return Err(error);
             }
         }
+        self.log
+            .line(LogLevel::Info, || format!("opened {uri}: {}", opened.path));
         Ok(ArrayHandle { opened, writable })
     }
 
-    /// Writes back what was written to the array, and closes it. No kernel uses it any more.
+    /// Writes back what was written to the array, and closes it. No kernel uses it any more. A
+    /// failure is logged as well, since destructors cannot report it.
     pub fn close(&self, array: &ArrayHandle) -> Result<()> {
-        self.ask(|reply| Command::Close(array.opened.id, reply))
+        let closed = self.ask(|reply| Command::Close(array.opened.id, reply));
+        if let Err(error) = &closed {
+            self.log.line(LogLevel::Error, || {
+                format!("closing an array lost data: {error}")
+            });
+        }
+        closed
     }
 
     /// Makes durable what was written to the array. No kernel runs. Blocks.

@@ -185,7 +185,7 @@ impl L1 {
     }
 
     /// Puts the tables in order after accesses gave up, or before an array goes: no page is BUSY
-    /// or FLUSHING, no frame claimed, no slot in use. The service has no fault in hand.
+    /// or FLUSHING or pinned, no frame claimed, no slot in use. The service has no fault in hand.
     ///
     /// `table_of` gives the page table of an array, if the array still exists.
     pub fn repair(&self, table_of: &dyn Fn(u32) -> Option<u64>) -> Result<()> {
@@ -222,18 +222,17 @@ impl L1 {
         if entry.frame() != frame {
             return Ok(false);
         }
-        match entry.state() {
-            Some(PageState::Busy) => {
-                self.write(table + page * 8, &entry.evicted().0)?;
-                Ok(false)
-            }
-            Some(PageState::Flushing) => {
-                self.write(table + page * 8, &entry.with_state(PageState::Dirty).0)?;
-                Ok(true)
-            }
-            Some(PageState::Valid | PageState::Dirty) => Ok(true),
-            Some(PageState::Invalid) | None => Ok(false),
+        let repaired = match entry.state() {
+            Some(PageState::Busy) => entry.evicted(),
+            // The write-back that gave up left its pin, too.
+            Some(PageState::Flushing) => entry.with_state(PageState::Dirty).without_pins(),
+            Some(PageState::Valid | PageState::Dirty) => entry.without_pins(),
+            Some(PageState::Invalid) | None => return Ok(false),
+        };
+        if repaired != entry {
+            self.write(table + page * 8, &repaired.0)?;
         }
+        Ok(repaired.is_resident())
     }
 
     fn frames_of(&self, array: u32) -> Result<Vec<(u32, u64)>> {

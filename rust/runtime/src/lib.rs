@@ -14,6 +14,7 @@ pub mod context;
 pub mod geometry;
 mod l1;
 pub mod l2;
+mod log;
 mod service;
 pub mod settings;
 mod shared;
