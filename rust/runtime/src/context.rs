@@ -32,6 +32,8 @@ const COPY_ENGINE_BYTES: u64 = 128 << 10;
 /// How much longer than the service the host waits before it gives the service up.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// A stream's read-ahead gets no more than this part of L2.
+const STREAMS_IN_L2: u64 = 8;
 /// How often a waiting host looks whether the service is alive.
 const HEARTBEAT: Duration = Duration::from_millis(100);
 
@@ -131,7 +133,9 @@ impl Context {
         element_bytes: u64,
         writable: bool,
     ) -> Result<ArrayHandle> {
-        let window = self.config.prefetch_window_bytes / self.config.page_bytes;
+        // Several streams, and pages in use, have to fit beside one stream's window.
+        let most = self.config.l2_capacity_bytes / STREAMS_IN_L2;
+        let window = self.config.prefetch_window_bytes.min(most) / self.config.page_bytes;
         let prefetch_pages = match self.config.prefetch {
             true => u32::try_from(window).unwrap_or(u32::MAX).max(1),
             false => 0,

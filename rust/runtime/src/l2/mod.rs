@@ -44,7 +44,16 @@ struct FrameMeta {
     key: Option<PageKey>,
     /// Its last write failed: not tried again until a flush asks for it.
     write_failed: bool,
+    /// Its page was read ahead and not used yet: it gives way only when nothing else can.
+    ahead: bool,
 }
+
+/// Read-ahead pages that were not used yet keep at most this share of the frames from giving way.
+/// A scan-resistant policy would push them out before their turn comes: they look used never.
+const AHEAD_SHARE: usize = 4;
+
+/// Outcomes that are kept for the detectors; they are advice, so more are dropped.
+const MAX_OUTCOMES: usize = 1024;
 
 /// Counters of L2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +75,10 @@ pub struct L2 {
     policy: Box<dyn ReplacementPolicy>,
     /// Frames that became dirty, oldest first; entries may be out of date.
     dirty: VecDeque<u32>,
+    /// Frames whose pages were read ahead, oldest first; entries may be out of date.
+    ahead: VecDeque<u32>,
+    /// What became of pages that were read ahead (used, or not), for the detectors.
+    pub ahead_outcomes: Vec<(PageKey, bool)>,
     /// What it has counted.
     pub stats: L2Stats,
 }
@@ -91,6 +104,8 @@ impl L2 {
             free: (0..frame_count).rev().collect(),
             policy: new_policy(policy, frame_count),
             dirty: VecDeque::new(),
+            ahead: VecDeque::new(),
+            ahead_outcomes: Vec::new(),
             stats: L2Stats::default(),
         })
     }
@@ -120,6 +135,7 @@ impl L2 {
             Some(frame) => {
                 self.stats.hits += 1;
                 self.policy.touched(frame);
+                self.end_ahead(frame, true);
             }
             None => self.stats.misses += 1,
         }
@@ -173,7 +189,7 @@ impl L2 {
         };
         self.meta[frame as usize] = FrameMeta {
             key: Some(key),
-            write_failed: false,
+            ..FrameMeta::default()
         };
         self.index.insert(key, frame);
         self.policy
@@ -181,12 +197,41 @@ impl L2 {
         Some(frame)
     }
 
+    /// As `claim`, for a page that is read ahead of its use.
+    pub fn claim_ahead(&mut self, key: PageKey) -> Option<u32> {
+        let frame = self.claim(key)?;
+        self.meta[frame as usize].ahead = true;
+        self.ahead.push_back(frame);
+        if self.ahead.len() > self.meta.len() / AHEAD_SHARE {
+            if let Some(oldest) = self.ahead.pop_front() {
+                self.end_ahead(oldest, false);
+            }
+        }
+        Some(frame)
+    }
+
+    /// A read-ahead page was used, or has waited for too long.
+    fn end_ahead(&mut self, frame: u32, used: bool) {
+        let meta = &mut self.meta[frame as usize];
+        if !std::mem::take(&mut meta.ahead) {
+            return;
+        }
+        if let Some(key) = meta.key.filter(|_| self.ahead_outcomes.len() < MAX_OUTCOMES) {
+            self.ahead_outcomes.push((key, used));
+        }
+    }
+
     fn evict(&mut self) -> Option<u32> {
-        let states = &self.store.states;
-        let frame = self.policy.victim(&mut |frame| {
+        let (states, meta) = (&self.store.states, &self.meta);
+        let clean = |frame: u32| {
             let state = &states[frame as usize];
             state.state() == L2State::Valid && state.is_unpinned()
-        })?;
+        };
+        let policy = &mut self.policy;
+        let frame = policy
+            .victim(&mut |frame| clean(frame) && !meta[frame as usize].ahead)
+            .or_else(|| policy.victim(&mut |frame| clean(frame)))?;
+        self.end_ahead(frame, false);
         let claimed = self.store.states[frame as usize].try_claim();
         assert!(
             claimed,
@@ -203,6 +248,7 @@ impl L2 {
     /// state must be LOADING, FREE or VALID, and nobody may hold a pin.
     pub fn discard(&mut self, frame: u32) {
         self.store.states[frame as usize].set_state(L2State::Free);
+        self.meta[frame as usize].ahead = false;
         if let Some(key) = self.meta[frame as usize].key.take() {
             self.index.remove(&key);
         }

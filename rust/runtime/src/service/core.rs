@@ -177,7 +177,7 @@ impl Core {
             if self.l2.find(key).is_some() {
                 continue;
             }
-            let Some(frame) = self.l2.claim(key) else {
+            let Some(frame) = self.l2.claim_ahead(key) else {
                 break;
             };
             // Not evictable while the run is put together.

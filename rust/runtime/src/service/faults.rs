@@ -4,8 +4,9 @@ use super::core::{Core, Load, PendingCopy};
 use super::transfers::{failure_word, Waiter};
 use crate::array::Placement;
 use crate::l2::{L2State, PageKey};
+use gpuio_core::prefetch::Outcome;
 use gpuio_core::{Error, ErrorCode};
-use gpuio_memory::layout::{FaultOperation, Outcome};
+use gpuio_memory::layout::{self, FaultOperation};
 use gpuio_memory::ring::Fault;
 
 /// Faults taken off the ring in one turn, so that other work gets one, too.
@@ -62,7 +63,7 @@ impl Core {
 
     fn refuse(&self, fault: &Fault, error: &Error) -> Served {
         self.shared
-            .answer(fault, Outcome::Failed, failure_word(error));
+            .answer(fault, layout::Outcome::Failed, failure_word(error));
         Served::Yes
     }
 
@@ -108,13 +109,21 @@ impl Core {
 
     /// Lets the array's detector see the miss, and reads ahead what it predicts.
     fn look_ahead(&mut self, key: PageKey) {
-        let Some(array) = self.array_mut(key.array) else {
-            return;
-        };
-        let Some(detector) = array.detector.as_mut() else {
-            return;
-        };
-        if let Some(predicted) = detector.observe(key.page) {
+        let mut outcomes = std::mem::take(&mut self.l2.ahead_outcomes);
+        for (page, used) in outcomes.drain(..) {
+            let outcome = if used { Outcome::Used } else { Outcome::Wasted };
+            let detector = self
+                .array_mut(page.array)
+                .and_then(|it| it.detector.as_mut());
+            if let Some(detector) = detector {
+                detector.feedback(page.page, outcome);
+            }
+        }
+        self.l2.ahead_outcomes = outcomes;
+        let detector = self
+            .array_mut(key.array)
+            .and_then(|it| it.detector.as_mut());
+        if let Some(predicted) = detector.and_then(|it| it.observe(key.page)) {
             self.read_ahead(key.array, predicted.pages());
         }
     }
