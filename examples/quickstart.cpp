@@ -38,8 +38,12 @@ std::vector<float> read_file(const std::filesystem::path& path) {
 /// a[i] = 2 b[i] + a[i], over two files of 4 MiB with 1 MiB of cache.
 void scale_files(const std::filesystem::path& folder) {
     gpuio::Config config;
-    config.l1_capacity_bytes = std::size_t{1} << 19;
-    config.l2_capacity_bytes = std::size_t{1} << 19;
+#if !defined(__CUDACC__)
+    config.device = "host";  // a C++ compiler's kernels run on CPU threads, GPU or not
+#endif
+    config.page_bytes = 4096;
+    config.l1_capacity_bytes = 512 << 10;
+    config.l2_capacity_bytes = 512 << 10;
     gpuio::Context context(config);
 
     const std::string prefix = "localio://" + folder.string();

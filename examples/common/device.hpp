@@ -17,8 +17,11 @@ namespace examples {
 
 #if defined(__CUDACC__)
 inline constexpr std::size_t kGroupWidth = 32;
+/// Where the kernels of this compilation can run: nvcc keeps no host version of them.
+inline constexpr const char* kDevice = "cuda:0";
 #else
 inline constexpr std::size_t kGroupWidth = 1;
+inline constexpr const char* kDevice = "host";
 #endif
 
 /// The calling thread's place in its group, from 0 to kGroupWidth - 1.

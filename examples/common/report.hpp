@@ -22,13 +22,16 @@ void add_report_options(CLI::App& app, ReportOptions& options);
 /// How a program's work went.
 struct Outcome {
     std::string work;              ///< program and input
+    std::string path{};            ///< the I/O path that was active: GPUIOArray::path()
+    gpuio::Stats stats{};          ///< the context's and the array's counters at the end
     std::uint64_t data_bytes = 0;  ///< bytes behind the array
     double seconds = 0;            ///< in kernels
     bool right = true;             ///< the result is that of the plain computation
 };
 
 /// Completes `table` with hit rates per tier, bytes moved, time and active path, and prints it.
-void report(Session& session, const gpuio::Statistics& statistics, const Outcome& outcome,
-            const ReportOptions& options, Table& table);
+/// Throws std::runtime_error if the summary cannot be written.
+void report(const Session& session, const Outcome& outcome, const ReportOptions& options,
+            Table& table);
 
 }  // namespace examples

@@ -6,8 +6,8 @@
 namespace examples {
 namespace {
 
-// Fewer frames than this leave no room for several threads and prefetching.
-constexpr std::uint64_t kLeastFrameCount = 16;
+// What gpuio asks for at least in L1.
+constexpr std::uint64_t kLeastFrameCount = 32;
 
 /// An eighth of the data, in whole pages.
 std::uint64_t default_tier_bytes(std::uint64_t data_bytes, std::uint64_t page_bytes) {
@@ -23,28 +23,30 @@ void add_cache_options(CLI::App& app, CacheOptions& options) {
     add_size_option(app, "--page", options.page_bytes, "page, a power of two");
 }
 
-gpuio::Config make_config(const CacheOptions& options, std::uint64_t data_bytes) {
+gpuio::Config make_config(const CacheOptions& options, std::uint64_t data_bytes,
+                          const char* device) {
     const std::uint64_t page_bytes = std::max<std::uint64_t>(options.page_bytes, 1);
     const std::uint64_t tier_bytes = default_tier_bytes(data_bytes, page_bytes);
     gpuio::Config config;
+    config.device = device;
+    config.flags = gpuio::kFlagCountHits;
     config.page_bytes = page_bytes;
     config.l1_capacity_bytes = options.l1_bytes != 0 ? options.l1_bytes : tier_bytes;
     config.l2_capacity_bytes = options.l2_bytes != 0 ? options.l2_bytes : tier_bytes;
     return config;
 }
 
-GridShape choose_grid(std::uint64_t frame_count, unsigned group_width) {
+GridShape choose_grid(std::uint64_t frame_count, std::size_t group_width) {
     const std::uint64_t most_groups = std::max<std::uint64_t>(frame_count / 2, 1);
     if (group_width == 1) {
         const std::uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
-        return {static_cast<unsigned>(std::min(cores, most_groups)), 1};
+        return {std::min(cores, most_groups), 1};
     }
     // Eight warps a block; more than a thousand blocks fill every GPU of today several times over.
     constexpr std::uint64_t kGroupsPerBlock = 8;
     constexpr std::uint64_t kMostBlocks = 1024;
-    const auto groups = std::min(most_groups, kGroupsPerBlock);
     const auto blocks = std::clamp<std::uint64_t>(most_groups / kGroupsPerBlock, 1, kMostBlocks);
-    return {static_cast<unsigned>(blocks), static_cast<unsigned>(groups) * group_width};
+    return {blocks, std::min(most_groups, kGroupsPerBlock) * group_width};
 }
 
 }  // namespace examples

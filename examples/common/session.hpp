@@ -22,7 +22,9 @@ void add_cache_options(CLI::App& app, CacheOptions& options);
 
 /// The configuration that these options mean for `data_bytes` of data: both tiers together hold a
 /// quarter of it unless the options say otherwise, and page accesses are counted.
-gpuio::Config make_config(const CacheOptions& options, std::uint64_t data_bytes);
+/// \param device as gpuio::Config::device
+gpuio::Config make_config(const CacheOptions& options, std::uint64_t data_bytes,
+                          const char* device);
 
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -30,46 +32,49 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
 
 /// Blocks and threads of every launch.
 struct GridShape {
-    unsigned block_count;
-    unsigned threads_per_block;
+    std::uint64_t block_count;
+    std::uint64_t threads_per_block;
 };
 
 /// A grid that fills the device, but with no more groups than pages can be held at a time: a group
 /// holds up to two while it crosses a page boundary.
 /// \param group_width threads that hold a page together
-GridShape choose_grid(std::uint64_t frame_count, unsigned group_width);
+GridShape choose_grid(std::uint64_t frame_count, std::size_t group_width);
 
-/// Owns the context.
+/// Owns the context and launches on it. `group_width` and `device` are those of the compilation
+/// that holds the kernels: kGroupWidth and kDevice.
 class Session {
 public:
-    Session(const CacheOptions& options, std::uint64_t data_bytes)
-        : config_(make_config(options, data_bytes)), context_(config_) {}
+    Session(const CacheOptions& options, std::uint64_t data_bytes, std::size_t group_width,
+            const char* device)
+        : config_(make_config(options, data_bytes, device)),
+          context_(config_),
+          group_width_(group_width),
+          grid_(choose_grid(*config_.l1_capacity_bytes / *config_.page_bytes, group_width)) {}
 
-    gpuio::Context& context() { return context_; }
-    const gpuio::Config& config() const { return config_; }
+    const gpuio::Context& context() const { return context_; }
 
-    /// Groups of `group_width` threads in each launch.
-    std::size_t group_count(std::size_t group_width) const {
-        const GridShape grid = grid_for(group_width);
-        return std::size_t{grid.block_count} * grid.threads_per_block / group_width;
+    /// Bytes of both tiers together.
+    std::uint64_t cache_bytes() const {
+        return *config_.l1_capacity_bytes + *config_.l2_capacity_bytes;
+    }
+    /// Groups of threads in each launch.
+    std::size_t group_count() const {
+        return grid_.block_count * grid_.threads_per_block / group_width_;
     }
 
     /// Launches the kernel and waits for it. Throws gpuio::Error on any device-side failure.
-    template <std::size_t group_width, typename Kernel, typename... Arguments>
-    void run(Kernel kernel, Arguments... arguments) {
-        const GridShape grid = grid_for(group_width);
-        gpuio::launch(context_, grid.block_count, grid.threads_per_block, kernel, arguments...);
+    template <typename... Parameters, typename... Arguments>
+    void run(void (*kernel)(Parameters...), const Arguments&... arguments) {
+        gpuio::launch(context_, grid_.block_count, grid_.threads_per_block, kernel, arguments...);
         context_.synchronize();
     }
 
 private:
-    GridShape grid_for(std::size_t group_width) const {
-        return choose_grid(config_.l1_capacity_bytes / config_.page_bytes,
-                           static_cast<unsigned>(group_width));
-    }
-
     gpuio::Config config_;
     gpuio::Context context_;
+    std::size_t group_width_;
+    GridShape grid_;
 };
 
 }  // namespace examples

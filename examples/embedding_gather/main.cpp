@@ -93,7 +93,7 @@ bool pool_batch(Session& session, const gpuio::GPUIOArray<const T>& rows, std::s
     const Batch batch{tokens.data(), starts.data(), results.data(), count, width};
 
     const auto start = std::chrono::steady_clock::now();
-    session.run<kGroupWidth>(mean_pool<T>, rows.ref(), batch);
+    session.run(mean_pool<T>, rows.ref(), batch);
     seconds += seconds_since(start);
     results.copy_to(means);
 
@@ -109,7 +109,7 @@ int gather(const Options& options, const File& file, const Tensor& tensor) {
     std::vector<T> matrix(vocabulary * width);
     file.read_at(std::as_writable_bytes(std::span(matrix)), tensor.position_bytes);
 
-    Session session(options.cache, tensor.size_bytes);
+    Session session(options.cache, tensor.size_bytes, kGroupWidth, kDevice);
     const gpuio::GPUIOArray<const T> rows(
         session.context(), localio_uri(options.model, tensor.position_bytes), matrix.size());
     std::printf("%s: %s, %s x %s %s, at byte %s of the file\n", options.model.c_str(),
@@ -132,13 +132,15 @@ int gather(const Options& options, const File& file, const Tensor& tensor) {
             progress.advance(count * width * sizeof(float));
         }
     }
+    outcome.path = rows.path();
+    outcome.stats = rows.stats();
     Table table;
     table.row("sequences", format_count(options.sequence_count));
     table.row("rows gathered", format_count(token_count) + " (" +
                                    format_bytes(token_count * width * sizeof(T)) + ")");
     table.row("rows a second", format_count(static_cast<std::uint64_t>(
                                    static_cast<double>(token_count) / outcome.seconds)));
-    report(session, rows.stats(), outcome, options.report, table);
+    report(session, outcome, options.report, table);
     return outcome.right ? kOk : kFailed;
 }
 

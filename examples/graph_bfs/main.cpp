@@ -88,7 +88,7 @@ SearchResult search(Session& session, const gpuio::GPUIOArray<const std::uint32_
 
     const auto start = std::chrono::steady_clock::now();
     for (bool grew = true; grew; ++result.level_count) {
-        session.run<kGroupWidth>(expand_level, edges.ref(), state, result.level_count + 1);
+        session.run(expand_level, edges.ref(), state, result.level_count + 1);
         counters.copy_to(counts);
         grew = counts[0] != result.reached_count;
         result.reached_count = counts[0];
@@ -119,7 +119,7 @@ bool report_search(const Graph& graph, std::uint32_t source, const SearchResult&
 int run(const Options& options) {
     const Graph graph = load_graph(options.graph);
     const std::uint64_t edge_bytes = graph.header.edge_count * sizeof(std::uint32_t);
-    Session session(options.cache, edge_bytes);
+    Session session(options.cache, edge_bytes, kGroupWidth, kDevice);
     const gpuio::GPUIOArray<const std::uint32_t> edges(
         session.context(), localio_uri(options.graph, graph.header.neighbours_position),
         graph.header.edge_count);
@@ -139,11 +139,13 @@ int run(const Options& options) {
         traversed += result.edge_count;
         progress.advance(edge_bytes);
     }
+    outcome.path = edges.path();
+    outcome.stats = edges.stats();
     Table table;
     table.row("edges traversed", format_count(traversed));
     table.row("TEPS", format_count(static_cast<std::uint64_t>(static_cast<double>(traversed) /
                                                               outcome.seconds)));
-    report(session, edges.stats(), outcome, options.report, table);
+    report(session, outcome, options.report, table);
     return outcome.right ? kOk : kFailed;
 }
 
