@@ -3,8 +3,8 @@
 use crate::handles::{
     array_close, array_flush, array_open, array_prefetch, array_read, array_stats, array_write,
     config_of, context_kernels_launched, context_open, context_pause_service, context_settle,
-    context_sleeps, context_stop_service, context_wait_for_kernels, device_of, layout_sizes,
-    list_devices, ArraySlot, ContextSlot,
+    context_sleeps, context_stop_service, context_wait_for_kernels, device_of, list_devices,
+    ArraySlot, ContextSlot,
 };
 
 #[cxx::bridge(namespace = "gpuio::bridge")]
@@ -119,8 +119,12 @@ pub mod ffi {
         fn array_read(array: &ArraySlot, first_byte: u64, buffer: &mut [u8], status: &mut Status);
         fn array_write(array: &ArraySlot, first_byte: u64, bytes: &[u8], status: &mut Status);
         fn array_stats(array: &ArraySlot, status: &mut Status) -> Stats;
+    }
 
-        /// Sizes of the structures that device code shares with Rust, in the order of layout.rs.
-        fn layout_sizes() -> Vec<u64>;
+    unsafe extern "C++" {
+        include!("layout.hpp");
+
+        /// Sizes and offsets of the structures that device code shares with Rust.
+        fn device_layout() -> Vec<u64>;
     }
 }

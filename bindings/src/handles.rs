@@ -242,17 +242,3 @@ pub fn array_stats(array: &ArraySlot, status: &mut Status) -> Stats {
         })
     })
 }
-
-/// Sizes of the shared structures.
-pub fn layout_sizes() -> Vec<u64> {
-    let sizes = [
-        size_of::<layout::Completion>(),
-        size_of::<layout::StickyError>(),
-        size_of::<layout::StatisticsShard>(),
-        size_of::<layout::SharedControl>(),
-        size_of::<layout::ArrayDescriptor>(),
-        size_of::<layout::Cache>(),
-        size_of::<layout::ArrayView>(),
-    ];
-    sizes.map(|size| size as u64).to_vec()
-}

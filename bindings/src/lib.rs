@@ -8,5 +8,7 @@
 mod bridge;
 mod guard;
 mod handles;
+#[cfg(test)]
+mod layout_test;
 
 pub use bridge::ffi;
