@@ -1,0 +1,81 @@
+#include <cinttypes>
+#include <cstdio>
+
+#include "run.hpp"
+
+namespace simt {
+
+void Findings::add(const Findings& other) {
+    schedules += other.schedules;
+    launches += other.launches;
+    exercise.add(other.exercise);
+    host.reads += other.host.reads;
+    host.prefetches += other.host.prefetches;
+    host.write_backs += other.host.write_backs;
+    host.copies += other.host.copies;
+    host.failures += other.host.failures;
+    host.sleeps += other.host.sleeps;
+    errors += other.errors;
+    timeouts += other.timeouts;
+    misses += other.misses;
+    joined += other.joined;
+    hits += other.hits;
+    evictions += other.evictions;
+    for (std::size_t k = 0; k < accesses.size(); ++k) accesses[k] += other.accesses[k];
+}
+
+void Findings::print() const {
+    const auto line = [](const char* name, std::uint64_t value) {
+        std::printf("  %-28s %12" PRIu64 "\n", name, value);
+    };
+    line("schedules", schedules);
+    line("launches", launches);
+    line("scheduling points", exercise.steps);
+    line("switches", exercise.switches);
+    line("masks: all lanes", exercise.full_groups);
+    line("masks: some lanes", exercise.partial_groups);
+    line("masks: one lane", exercise.lone_groups);
+    line("optimistic reads", exercise.optimistic_reads);
+    line("optimistic reads, again", exercise.optimistic_retries);
+    line("hits", hits);
+    line("misses", misses);
+    line("joined", joined);
+    line("evictions", evictions);
+    line("host: reads", host.reads);
+    line("host: prefetches", host.prefetches);
+    line("host: write-backs", host.write_backs);
+    line("host: answers by a source", host.copies);
+    line("host: injected failures", host.failures);
+    line("host: waits for the doorbell", host.sleeps);
+    line("failed accesses", errors);
+    line("launches that timed out", timeouts);
+    for (std::size_t k = 0; k < accesses.size(); ++k) line(kAccessNames[k], accesses[k]);
+}
+
+std::vector<std::string> Findings::missing() const {
+    std::vector<std::string> names;
+    const auto need = [&names](const char* name, std::uint64_t value) {
+        if (value == 0) names.emplace_back(name);
+    };
+    need("masks of all lanes", exercise.full_groups);
+    need("masks of some lanes", exercise.partial_groups);
+    need("masks of one lane", exercise.lone_groups);
+    need("optimistic reads", exercise.optimistic_reads);
+    need("optimistic reads made again", exercise.optimistic_retries);
+    need("hits", hits);
+    need("joined faults", joined);
+    need("evictions", evictions);
+    need("reads", host.reads);
+    need("reads answered by a source", host.copies);
+    need("reads answered in place", host.reads + host.prefetches - host.copies);
+    need("prefetches", host.prefetches);
+    need("write-backs", host.write_backs);
+    need("injected failures", host.failures);
+    need("waits for the doorbell", host.sleeps);
+    need("failed accesses", errors);
+    need("launches that timed out", timeouts);
+    for (std::size_t k = 0; k < accesses.size(); ++k) need(kAccessNames[k], accesses[k]);
+    return names;
+}
+
+}  // namespace simt

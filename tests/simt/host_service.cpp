@@ -1,0 +1,248 @@
+#include "host_service.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "gpuio/device/platform.hpp"
+
+namespace simt {
+
+namespace device = gpuio::device;
+namespace platform = gpuio::platform;
+using device::FaultOperation;
+using device::Outcome;
+
+namespace {
+
+constexpr int kPoison = 0xdb;
+constexpr std::size_t kBuffers = 4;  // kept without being lent
+
+}  // namespace
+
+HostService::HostService(Machine& machine, std::uint64_t seed, const HostManner& how)
+    : manner(how), machine_(machine), random_(seed ^ 0x686f7374) {}
+
+void HostService::run() {
+    stopping_ = Scheduler::current().unfinished_lanes() == 0;
+    for (;;) {
+        const std::uint64_t now = Scheduler::current().now_ns();
+        if (now >= manner.dies_at_ns) {
+            platform::store_release_system(&machine_.control.service_alive, 0);
+            return;
+        }
+        if (now >= manner.stalls_from_ns && now < manner.stalls_until_ns) {
+            Scheduler::current().sleep_ns(manner.stalls_until_ns - now);
+        }
+        bool worked = false;
+        while (take_entry()) worked = true;
+        worked = work() || worked;
+        reclaim();
+        if (stopping_ && requests_.empty() && !entry_waits()) break;
+        if (!worked) idle();
+    }
+    for (auto& buffer : buffers_) {
+        if (!buffer->lent) demote(*buffer);
+    }
+    std::erase_if(buffers_, [](const auto& buffer) { return !buffer->lent; });
+}
+
+void HostService::stop() {
+    stopping_ = true;
+    Scheduler::current().wake(Scheduler::current().host());
+}
+
+bool HostService::entry_waits() const {
+    const device::FaultEntry& entry = machine_.cache.ring[head_ % machine_.cache.slot_count];
+    const std::uint64_t parity = (head_ / machine_.cache.slot_count & 1) ^ 1;
+    return platform::load_acquire_system(&entry.words[0]) >> 63 == parity &&
+           platform::load_acquire_system(&entry.words[1]) >> 63 == parity;
+}
+
+bool HostService::take_entry() {
+    if (!entry_waits()) return false;
+    const std::uint64_t tail = *machine_.cache.ring_tail;
+    if (tail - head_ > machine_.cache.slot_count) {
+        Scheduler::current().fail("contract", "a ring entry was overwritten before it was taken");
+    }
+    const device::FaultEntry entry = machine_.cache.ring[head_++ % machine_.cache.slot_count];
+    Request request{};
+    request.operation = static_cast<FaultOperation>(entry.words[0] >> 60 & 7);
+    request.array = static_cast<std::uint32_t>(entry.words[0] >> 48 & 0xfff);
+    request.page = entry.words[0] & (device::kMaxPages - 1);
+    request.slot = static_cast<std::uint32_t>(entry.words[1] >> 48 & 0x7fff);
+    request.generation = static_cast<std::uint32_t>(entry.words[1] >> 32 & 0xffff);
+    request.frame = static_cast<std::uint32_t>(entry.words[1]);
+    check(request);
+
+    // A slot in use anew: what was lent under it is no longer read.
+    for (auto& buffer : buffers_) {
+        if (buffer->lent && buffer->slot == request.slot) buffer->lent = false;
+    }
+    request.due_ns = Scheduler::current().now_ns() + random_.below(manner.latency_ns + 1);
+    request.outcome = Outcome::kDone;
+    if (random_.percent(manner.fail_percent)) {
+        request.outcome = Outcome::kFailed;
+    } else if (request.operation != FaultOperation::kWriteBack &&
+               random_.percent(manner.copy_percent)) {
+        request.outcome = Outcome::kCopy;
+    }
+    counts_.reads += request.operation == FaultOperation::kRead;
+    counts_.prefetches += request.operation == FaultOperation::kPrefetch;
+    counts_.write_backs += request.operation == FaultOperation::kWriteBack;
+    requests_.push_back(std::move(request));
+    return true;
+}
+
+/// Makes progress with one request that is due, by one word at most.
+bool HostService::work() {
+    const std::uint64_t now = Scheduler::current().now_ns();
+    std::uint32_t due = 0;
+    for (const Request& request : requests_) due += request.due_ns <= now;
+    if (due == 0) return false;
+    std::size_t chosen = random_.below(due);
+    for (std::size_t at = 0;; ++at) {
+        if (requests_[at].due_ns > now || chosen-- != 0) continue;
+        if (advance(requests_[at])) requests_.erase(requests_.begin() + static_cast<long>(at));
+        return true;
+    }
+}
+
+/// Returns whether the request has been answered.
+bool HostService::advance(Request& request) {
+    if (request.outcome == Outcome::kFailed) {
+        injected_.push_back({request.operation, request.array, request.page});
+        ++counts_.failures;
+        answer(request, Outcome::kFailed, (injected_.size() << 32) | kInjectedCode);
+        return true;
+    }
+    if (request.operation == FaultOperation::kWriteBack) return read_frame(request);
+    if (request.outcome == Outcome::kDone) return fill_frame(request);
+    lend_source(request);
+    return true;
+}
+
+/// As a DMA engine does it: word by word into the frame, then the status.
+bool HostService::fill_frame(Request& request) {
+    const std::size_t count = machine_.page_bytes() / 8;
+    if (request.words.empty()) {
+        request.words.resize(count);
+        const Buffer* buffer = find_buffer(request.array, request.page);
+        const void* from = buffer != nullptr ? static_cast<const void*>(buffer->words.data())
+                                             : page_below(request.array, request.page);
+        std::memcpy(request.words.data(), from, machine_.page_bytes());
+        if (manner.status_before_data) answer(request, Outcome::kDone, 0);
+    }
+    if (!manner.status_before_data) check_still_there(request, "being filled by the host");
+    auto* frame = reinterpret_cast<std::uint64_t*>(machine_.frame(request.frame));
+    platform::store_data(frame + request.words_done, request.words[request.words_done]);
+    if (++request.words_done < count) return false;
+    if (!manner.status_before_data) answer(request, Outcome::kDone, 0);
+    return true;
+}
+
+void HostService::lend_source(const Request& request) {
+    Buffer* buffer = find_buffer(request.array, request.page);
+    if (buffer == nullptr) {
+        buffer = buffers_.emplace_back(std::make_unique<Buffer>()).get();
+        buffer->array = request.array;
+        buffer->page = request.page;
+        if (spare_words_.empty()) spare_words_.emplace_back(machine_.page_bytes() / 8);
+        buffer->words = std::move(spare_words_.back());
+        spare_words_.pop_back();
+        std::memcpy(buffer->words.data(), page_below(request.array, request.page),
+                    machine_.page_bytes());
+    }
+    if (still_lent(*buffer)) refuse(request, "the page was asked for while its source is still in use");
+    buffer->lent = true;
+    buffer->slot = request.slot;
+    buffer->generation = request.generation;
+    ++counts_.copies;
+    answer(request, Outcome::kCopy, reinterpret_cast<std::uint64_t>(buffer->words.data()));
+}
+
+/// Takes a page's bytes, word by word, and keeps them once all are there.
+bool HostService::read_frame(Request& request) {
+    const std::size_t count = machine_.page_bytes() / 8;
+    request.words.resize(count);
+    check_still_there(request, "being written back");
+    const auto* frame = reinterpret_cast<const std::uint64_t*>(machine_.frame(request.frame));
+    request.words[request.words_done] = platform::load_data(frame + request.words_done);
+    if (++request.words_done < count) return false;
+    // Other requests may overtake this one before its bytes are kept.
+    Scheduler::current().point();
+    check_still_there(request, "being written back");
+    Buffer* buffer = find_buffer(request.array, request.page);
+    void* to = buffer != nullptr ? static_cast<void*>(buffer->words.data())
+                                 : page_below(request.array, request.page);
+    std::memcpy(to, request.words.data(), machine_.page_bytes());
+    if (buffer != nullptr) buffer->dirty = true;
+    answer(request, Outcome::kDone, 0);
+    return true;
+}
+
+void HostService::answer(const Request& request, Outcome outcome, std::uint64_t source) {
+    device::Completion& completion = machine_.cache.completions[request.slot];
+    platform::store_release_system(&completion.source, source);
+    platform::store_release_system(
+        &completion.status,
+        std::uint64_t{request.generation} << 16 | static_cast<std::uint64_t>(outcome));
+}
+
+bool HostService::still_lent(const Buffer& buffer) const {
+    const device::Completion& completion = machine_.cache.completions[buffer.slot];
+    return buffer.lent && completion.acknowledged != buffer.generation;
+}
+
+/// Takes sources back that the device has acknowledged, and often gives their memory away at once.
+void HostService::reclaim() {
+    std::size_t free_buffers = 0;
+    for (auto& buffer : buffers_) {
+        buffer->lent = still_lent(*buffer);
+        if (buffer->lent) continue;
+        if (++free_buffers <= kBuffers && !random_.percent(50)) continue;
+        demote(*buffer);
+        spare_words_.push_back(std::move(buffer->words));
+        buffer.reset();
+    }
+    std::erase(buffers_, nullptr);
+}
+
+void HostService::demote(Buffer& buffer) {
+    if (buffer.dirty) {
+        std::memcpy(page_below(buffer.array, buffer.page), buffer.words.data(),
+                    machine_.page_bytes());
+    }
+    std::memset(buffer.words.data(), kPoison, machine_.page_bytes());
+}
+
+void HostService::idle() {
+    Scheduler& scheduler = Scheduler::current();
+    if (!manner.sleeps || stopping_ || !requests_.empty() || random_.percent(50)) {
+        scheduler.sleep_until_woken(20 + random_.below(500));
+        return;
+    }
+    std::uint64_t* sleeping = &machine_.control.service_sleeping;
+    platform::store_release_system(sleeping, 1);
+    if (!entry_waits()) {
+        ++counts_.sleeps;
+        // Without a doorbell it still has to see its own stall and death come.
+        const std::uint64_t now = scheduler.now_ns();
+        const std::uint64_t event = std::min(manner.dies_at_ns, manner.stalls_from_ns);
+        scheduler.sleep_until_woken(event != ~std::uint64_t{0} && event > now ? event - now
+                                                                            : ~std::uint64_t{0});
+    }
+    platform::store_release_system(sleeping, 0);
+}
+
+HostService::Buffer* HostService::find_buffer(std::uint32_t array, std::uint64_t page) {
+    for (auto& buffer : buffers_) {
+        if (buffer->array == array && buffer->page == page) return buffer.get();
+    }
+    return nullptr;
+}
+
+std::byte* HostService::page_below(std::uint32_t array, std::uint64_t page) {
+    return machine_.arrays[array].backing_bytes() + page * machine_.page_bytes();
+}
+
+}  // namespace simt

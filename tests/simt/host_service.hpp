@@ -1,0 +1,114 @@
+/// \file
+/// A model of the host's fault service: it takes faults from the ring as the layout documents,
+/// answers them late and out of order, and holds the device to its side of the contract.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gpuio/device/layout.hpp"
+#include "machine.hpp"
+#include "random.hpp"
+
+namespace simt {
+
+/// How a host behaves.
+struct HostManner {
+    std::uint32_t latency_ns = 5'000;      ///< at most, before an answer is begun
+    std::uint32_t copy_percent = 50;       ///< reads answered by a source to copy from
+    std::uint32_t fail_percent = 0;
+    bool sleeps = true;                    ///< waits for the doorbell when there is nothing to do
+    bool status_before_data = false;       ///< a planted bug of the host's
+    std::uint64_t stalls_from_ns = ~std::uint64_t{0};
+    std::uint64_t stalls_until_ns = 0;
+    std::uint64_t dies_at_ns = ~std::uint64_t{0};
+};
+
+/// A failure that the host made up. `os_error` names it.
+struct InjectedFailure {
+    gpuio::device::FaultOperation operation;
+    std::uint32_t array;
+    std::uint64_t page;
+};
+inline constexpr std::uint32_t kInjectedCode = 9;
+
+/// What the host was asked.
+struct HostCounts {
+    std::uint64_t reads = 0;
+    std::uint64_t prefetches = 0;
+    std::uint64_t write_backs = 0;
+    std::uint64_t copies = 0;      ///< reads answered by a source
+    std::uint64_t failures = 0;
+    std::uint64_t sleeps = 0;
+};
+
+/// See the file's comment.
+class HostService {
+public:
+    HostService(Machine& machine, std::uint64_t seed, const HostManner& manner);
+
+    /// The body of the host's task. Ends after `stop`, when nothing is left to answer.
+    void run();
+    /// The kernel has ended: answer what is under way, then return.
+    void stop();
+
+    HostManner manner;
+    const HostCounts& counts() const { return counts_; }
+    const std::vector<InjectedFailure>& injected() const { return injected_; }
+
+private:
+    struct Request {
+        gpuio::device::FaultOperation operation;
+        std::uint32_t array;
+        std::uint64_t page;
+        std::uint32_t slot;
+        std::uint32_t generation;
+        std::uint32_t frame;
+        gpuio::device::Outcome outcome;
+        std::uint64_t due_ns;
+        std::size_t words_done;
+        std::vector<std::uint64_t> words;
+    };
+    /// A page in the cache below the device's. Lent while the device may read it.
+    struct Buffer {
+        std::uint32_t array;
+        std::uint64_t page;
+        bool dirty;
+        bool lent;
+        std::uint32_t slot;
+        std::uint32_t generation;
+        std::vector<std::uint64_t> words;
+    };
+
+    bool entry_waits() const;
+    bool take_entry();
+    void check(const Request& request);
+    void check_still_there(const Request& request, const char* what);
+    bool work();
+    bool advance(Request& request);
+    bool fill_frame(Request& request);
+    void lend_source(const Request& request);
+    bool read_frame(Request& request);
+    void answer(const Request& request, gpuio::device::Outcome outcome, std::uint64_t source);
+    bool still_lent(const Buffer& buffer) const;
+    void reclaim();
+    void demote(Buffer& buffer);
+    void idle();
+    Buffer* find_buffer(std::uint32_t array, std::uint64_t page);
+    std::byte* page_below(std::uint32_t array, std::uint64_t page);
+    [[noreturn]] void refuse(const Request& request, const std::string& why);
+
+    Machine& machine_;
+    Random random_;
+    std::uint64_t head_ = 0;
+    bool stopping_ = false;
+    std::vector<Request> requests_;
+    std::vector<std::unique_ptr<Buffer>> buffers_;
+    std::vector<std::vector<std::uint64_t>> spare_words_;  ///< poisoned; never given to the heap
+    std::vector<InjectedFailure> injected_;
+    HostCounts counts_;
+};
+
+}  // namespace simt

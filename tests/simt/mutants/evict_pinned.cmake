@@ -1,0 +1,5 @@
+# The CLOCK hand takes pinned pages.
+set(expect value,state,contract)
+edit(frames.hpp
+  [=[if (entry.pins() != 0 || entry.state()]=]
+  [=[if (entry.state()]=])

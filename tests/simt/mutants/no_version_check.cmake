@@ -1,0 +1,5 @@
+# An optimistic read that does not look again: the page may have gone while it was read.
+set(expect value)
+edit(array_ref.hpp
+  [=[if (!before.same_residency(after)) return false;]=]
+  [=[if (after.word() == ~std::uint64_t{0}) return false;]=])
