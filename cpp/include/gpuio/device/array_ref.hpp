@@ -11,14 +11,15 @@
 #include "gpuio/device/element.hpp"
 #include "gpuio/device/errors.hpp"
 #include "gpuio/device/macros.hpp"
+#include "gpuio/device/optimistic.hpp"
 #include "gpuio/device/pager.hpp"
 #include "gpuio/device/pin.hpp"
 #include "gpuio/device/platform.hpp"
 
 namespace gpuio {
 
-/// A kernel's handle of a `GPUIOArray<T>`. Trivially copyable; pass it by value. `ArrayRef<const T>`
-/// can only read: writing through it does not compile.
+/// A kernel's handle of a `GPUIOArray<T>`. Trivially copyable; pass it by value.
+/// `ArrayRef<const T>` can only read: writing through it does not compile.
 ///
 /// Every access may wait for its page, at most `io_timeout_us`. One that fails, or whose index is
 /// out of range, reads as `T{}` (or writes nothing) and leaves an error for `Context::synchronize`.
@@ -98,30 +99,30 @@ public:
 
     /// Reads an element.
     GPUIO_DEVICE Value load(std::size_t index) const {
-        if (index >= view_.element_count) [[unlikely]] return out_of_range(index);
+        if (index >= view_.element_count) [[unlikely]] return out_of_range(*this, index);
         const std::uint64_t byte = byte_of(index);
-        if (!view_.regular) [[unlikely]] return load_irregular(byte);
+        if (!view_.regular) [[unlikely]] return load_irregular(*this, byte);
         if (view_.direct != nullptr) {
             return device::load_element<Value>(view_.direct + index * sizeof(Value));
         }
         Value value;
         if (load_if_resident(byte, &value)) [[likely]] return value;
-        return load_by_fault(byte);
+        return load_by_fault(*this, byte);
     }
 
     /// Writes an element.
     GPUIO_DEVICE void store(std::size_t index, const Value& value) const {
         static_assert(!std::is_const_v<T>, "gpuio: this array is read-only (ArrayRef<const T>)");
         if (index >= view_.element_count) [[unlikely]] {
-            out_of_range(index);
+            out_of_range(*this, index);
             return;
         }
         const std::uint64_t byte = byte_of(index);
-        if (!view_.regular) [[unlikely]] return store_irregular(byte, value);
+        if (!view_.regular) [[unlikely]] return store_irregular(*this, byte, value);
         if (view_.direct != nullptr) {
             return device::store_element(view_.direct + index * sizeof(Value), value);
         }
-        if (!store_if_resident(byte, value)) [[unlikely]] store_by_fault(byte, value);
+        if (!store_if_resident(byte, value)) [[unlikely]] store_by_fault(*this, byte, value);
     }
 
     /// What the host filled in.
@@ -148,12 +149,11 @@ private:
     /// stayed in its frame all the while, so did the element.
     GPUIO_DEVICE bool load_if_resident(std::uint64_t byte, Value* value) const {
         const std::uint64_t* word = view_.table + (byte >> view_.page_shift);
-        const device::PageEntry before{platform::load_acquire(word)};
+        const device::PageEntry before{device::look(word)};
         if (!before.resident() || !before.flag()) return false;
         const std::byte* page = view_.frames + (std::uint64_t{before.frame()} << view_.page_shift);
-        *value = device::load_element<Value>(page + offset_in_page(byte));
-        platform::fence_acquire();
-        const device::PageEntry after{platform::load_relaxed(word)};
+        *value = device::load_optimistically<Value>(page + offset_in_page(byte));
+        const device::PageEntry after{device::look_again(word, *value)};
         if (!before.same_residency(after)) return false;
         if (view_.counts_hits) count_hit();
         return true;
@@ -177,30 +177,37 @@ private:
                offset_in_page(byte) + sizeof(Value) <= std::uint64_t{1} << view_.page_shift;
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE Value load_irregular(std::uint64_t byte) const {
-        if (!is_whole_and_aligned(byte)) return load_in_pieces(byte);
+    // The slow paths are functions of their own, and take the array by value: taking its address
+    // would move it, and what the hit path keeps in registers, to the thread's stack.
+
+    GPUIO_DEVICE GPUIO_NOINLINE static Value load_irregular(ArrayRef array, std::uint64_t byte) {
+        if (!array.is_whole_and_aligned(byte)) return array.load_in_pieces(byte);
         Value value;
-        return load_if_resident(byte, &value) ? value : load_by_fault(byte);
+        return array.load_if_resident(byte, &value) ? value : load_by_fault(array, byte);
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE void store_irregular(std::uint64_t byte, const Value& value) const {
-        if (!is_whole_and_aligned(byte)) return store_in_pieces(byte, value);
-        if (!store_if_resident(byte, value)) store_by_fault(byte, value);
+    GPUIO_DEVICE GPUIO_NOINLINE static void store_irregular(ArrayRef array, std::uint64_t byte,
+                                                            Value value) {
+        if (!array.is_whole_and_aligned(byte)) return array.store_in_pieces(byte, value);
+        if (!array.store_if_resident(byte, value)) store_by_fault(array, byte, value);
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE Value load_by_fault(std::uint64_t byte) const {
+    GPUIO_DEVICE GPUIO_NOINLINE static Value load_by_fault(ArrayRef array, std::uint64_t byte) {
         device::ElementBuffer<Value> buffer;
-        const std::uint64_t offset = offset_in_page(byte);
+        const device::ArrayView& view = array.view_;
+        const std::uint64_t offset = array.offset_in_page(byte);
         const bool ok = device::with_page<device::Hold::kReleaseClean>(
-            *view_.cache, view_.table, key_of(byte), byte - view_.origin,
+            *view.cache, view.table, array.key_of(byte), byte - view.origin,
             [&](std::byte* page) { buffer.value = device::load_element<Value>(page + offset); });
         return ok ? buffer.value : Value{};
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE void store_by_fault(std::uint64_t byte, const Value& value) const {
-        const std::uint64_t offset = offset_in_page(byte);
+    GPUIO_DEVICE GPUIO_NOINLINE static void store_by_fault(ArrayRef array, std::uint64_t byte,
+                                                           Value value) {
+        const device::ArrayView& view = array.view_;
+        const std::uint64_t offset = array.offset_in_page(byte);
         device::with_page<device::Hold::kReleaseDirty>(
-            *view_.cache, view_.table, key_of(byte), byte - view_.origin,
+            *view.cache, view.table, array.key_of(byte), byte - view.origin,
             [&](std::byte* page) { device::store_element(page + offset, value); });
     }
 
@@ -228,7 +235,7 @@ private:
         return true;
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE Value load_in_pieces(std::uint64_t byte) const {
+    GPUIO_DEVICE Value load_in_pieces(std::uint64_t byte) const {
         device::ElementBuffer<Value> buffer;
         const bool ok = for_each_piece<device::Hold::kReleaseClean>(
             byte, [&](std::byte* from, std::size_t done, std::size_t count) {
@@ -237,7 +244,7 @@ private:
         return ok ? buffer.value : Value{};
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE void store_in_pieces(std::uint64_t byte, const Value& value) const {
+    GPUIO_DEVICE void store_in_pieces(std::uint64_t byte, const Value& value) const {
         device::ElementBuffer<Value> buffer;
         buffer.value = value;
         for_each_piece<device::Hold::kReleaseDirty>(
@@ -246,10 +253,10 @@ private:
             });
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE Value out_of_range(std::size_t index) const {
-        device::record_error(
-            view_.cache->error, static_cast<std::uint32_t>(device::DeviceError::kInvalidArgument), 0,
-            {view_.array, 0, index * sizeof(Value)});
+    GPUIO_DEVICE GPUIO_NOINLINE static Value out_of_range(ArrayRef array, std::size_t index) {
+        device::record_error(array.view_.cache->error,
+                             static_cast<std::uint32_t>(device::DeviceError::kInvalidArgument), 0,
+                             {array.view_.array, 0, index * sizeof(Value)});
         return Value{};
     }
 
@@ -257,42 +264,35 @@ private:
 };
 
 template <class T>
-GPUIO_DEVICE GPUIO_NOINLINE bool PinGuard<T>::move_to(std::size_t index) {
-    release();
-    const device::ArrayView& view = array_.view();
-    if (index >= view.element_count) return false;  // array_.load() reports it
-    if (view.direct != nullptr) {
-        base_ = view.direct;
-        first_ = 0;
-        count_ = view.element_count;
-        return true;
-    }
-    const std::uint64_t byte = array_.byte_of(index);
-    const std::uint64_t offset = array_.offset_in_page(byte);
+GPUIO_DEVICE GPUIO_NOINLINE device::HeldPage PinGuard<T>::hold(ArrayRef<T> array,
+                                                               std::size_t index) {
+    const device::ArrayView& view = array.view();
+    if (index >= view.element_count) return {};  // array.load() reports it
+    if (view.direct != nullptr) return {view.direct, 0, view.element_count, nullptr};
+    const std::uint64_t byte = array.byte_of(index);
+    const std::uint64_t offset = array.offset_in_page(byte);
     const std::uint64_t page_bytes = std::uint64_t{1} << view.page_shift;
-    if (offset + sizeof(Value) > page_bytes) return false;
+    if (offset + sizeof(Value) > page_bytes) return {};
 
     std::uint64_t* word = view.table + (byte >> view.page_shift);
     std::byte* page = nullptr;
     std::uint32_t frame;
     if (device::try_pin(word, &frame)) {
         page = view.frames + (std::uint64_t{frame} << view.page_shift);
-        if (view.counts_hits) array_.count_hit();
+        if (view.counts_hits) array.count_hit();
     } else {
         const bool ok = device::with_page<device::Hold::kKeep>(
-            *view.cache, view.table, array_.key_of(byte), byte - view.origin,
+            *view.cache, view.table, array.key_of(byte), byte - view.origin,
             [&](std::byte* bytes) { page = bytes; });
-        if (!ok) return false;
+        if (!ok) return {};
     }
-    word_ = word;
     const std::uint64_t before = offset / sizeof(Value);  // whole elements before it on this page
     const std::uint64_t on_page = before + (page_bytes - offset) / sizeof(Value);
-    first_ = index < before ? 0 : index - before;
-    base_ = page + offset - (index - first_) * sizeof(Value);
-    const std::uint64_t left = view.element_count - first_;
-    const std::uint64_t held = on_page - (before - (index - first_));
-    count_ = left < held ? left : held;
-    return true;
+    const std::uint64_t first = index < before ? 0 : index - before;
+    const std::uint64_t left = view.element_count - first;
+    const std::uint64_t held = on_page - (before - (index - first));
+    return {page + offset - (index - first) * sizeof(Value), first, left < held ? left : held,
+            word};
 }
 
 }  // namespace gpuio

@@ -16,6 +16,23 @@ namespace gpuio {
 template <class T>
 class ArrayRef;
 
+namespace device {
+
+/// Elements in place, one after the other in plain memory.
+struct HeldPage {
+    std::byte* base = nullptr;      ///< the address of element `first`
+    std::size_t first = 0;
+    std::size_t count = 0;
+    std::uint64_t* word = nullptr;  ///< the page's table word, if it is pinned
+
+    GPUIO_DEVICE bool has(std::size_t index) const { return index - first < count; }
+    GPUIO_DEVICE std::byte* at(std::size_t index, std::size_t element_bytes) const {
+        return base + (index - first) * element_bytes;
+    }
+};
+
+}  // namespace device
+
 /// A cursor over an array: `p[k]` is the array's element k. While k stays on the page that the
 /// guard holds, that is a bounds check and a plain load; when k leaves it, the guard moves to k's
 /// page (and may wait for it, as any access may).
@@ -36,7 +53,7 @@ template <class T>
 class PinGuard {
     using Value = std::remove_const_t<T>;
 
-    /// What `p[k]` of a writable array yields: reads plainly, and marks the page dirty when written.
+    /// What `p[k]` of a writable array yields: reads plainly; writing marks the page dirty.
     class Element {
     public:
         GPUIO_DEVICE Element(PinGuard& guard, std::size_t index) : guard_(guard), index_(index) {}
@@ -90,31 +107,31 @@ public:
     GPUIO_DEVICE Run run(std::size_t index) {
         if (!holds(index) && !move_to(index)) return {nullptr, 0};
         if constexpr (!std::is_const_v<T>) dirty_ = true;
-        if (reinterpret_cast<std::uintptr_t>(base_) % alignof(Value) != 0) return {nullptr, 0};
-        return {reinterpret_cast<T*>(base_) + (index - first_), count_ - (index - first_)};
+        if (reinterpret_cast<std::uintptr_t>(held_.base) % alignof(Value) != 0) return {nullptr, 0};
+        return {reinterpret_cast<T*>(held_.at(index, sizeof(Value))),
+                held_.count - (index - held_.first)};
     }
 
     /// Whether the page of the element is held.
-    GPUIO_DEVICE bool holds(std::size_t index) const { return index - first_ < count_; }
+    GPUIO_DEVICE bool holds(std::size_t index) const { return held_.has(index); }
 
     /// Lets go of the page. Later accesses pin again.
     GPUIO_DEVICE void release() {
-        if (word_ != nullptr) {
+        if (held_.word != nullptr) {
             if (dirty_) {
-                device::release_pins_dirty(word_, 1);
+                device::release_pins_dirty(held_.word, 1);
             } else {
-                device::release_pins(word_, 1);
+                device::release_pins(held_.word, 1);
             }
         }
-        word_ = nullptr;
-        count_ = 0;
+        held_ = {};
         dirty_ = false;
     }
 
 private:
     GPUIO_DEVICE Value load(std::size_t index) {
         if (holds(index) || move_to(index)) [[likely]] {
-            return plain_load(base_ + (index - first_) * sizeof(Value));
+            return plain_load(held_.at(index, sizeof(Value)));
         }
         return array_.load(index);  // straddles two pages, or cannot be had
     }
@@ -122,7 +139,7 @@ private:
     GPUIO_DEVICE void store(std::size_t index, const Value& value) {
         if (holds(index) || move_to(index)) [[likely]] {
             dirty_ = true;
-            plain_store(base_ + (index - first_) * sizeof(Value), value);
+            plain_store(held_.at(index, sizeof(Value)), value);
         } else {
             array_.store(index, value);
         }
@@ -146,15 +163,19 @@ private:
         for (std::size_t k = 0; k < sizeof(Value); ++k) to[k] = buffer.bytes[k];
     }
 
-    /// Holds the page of `index` instead. False when the element lies on no single page, is out of
-    /// range, or cannot be had; then nothing is held.
-    GPUIO_DEVICE GPUIO_NOINLINE bool move_to(std::size_t index);
+    /// Holds the page of `index` instead. False when that cannot be; then nothing is held.
+    GPUIO_DEVICE bool move_to(std::size_t index) {
+        release();
+        held_ = hold(array_, index);
+        return held_.count != 0;
+    }
+
+    /// Pins the page of `index`. Holds nothing when the element lies on no single page, is out of
+    /// range, or cannot be had. Takes and gives values, so that a guard can live in registers.
+    GPUIO_DEVICE GPUIO_NOINLINE static device::HeldPage hold(ArrayRef<T> array, std::size_t index);
 
     ArrayRef<T> array_;
-    std::byte* base_ = nullptr;      ///< the address of element `first_`
-    std::size_t first_ = 0;
-    std::size_t count_ = 0;
-    std::uint64_t* word_ = nullptr;  ///< the page's table word while a pin is held
+    device::HeldPage held_;
     bool dirty_ = false;
 };
 

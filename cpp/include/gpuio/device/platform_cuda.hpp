@@ -98,6 +98,52 @@ __device__ inline Data load_data(const Data* data) {
         return static_cast<Data>(value);
     }
 }
+/// As `load_data`, and what is loaded afterwards is loaded later.
+template <class Data>
+__device__ inline Data load_data_acquire(const Data* data) {
+    if constexpr (sizeof(Data) == 8) {
+        std::uint64_t value;
+        asm volatile("ld.acquire.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(data) : "memory");
+        return static_cast<Data>(value);
+    } else if constexpr (sizeof(Data) == 4) {
+        std::uint32_t value;
+        asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(data) : "memory");
+        return static_cast<Data>(value);
+    } else if constexpr (sizeof(Data) == 2) {
+        std::uint16_t value;
+        asm volatile("ld.acquire.gpu.global.u16 %0, [%1];" : "=h"(value) : "l"(data) : "memory");
+        return static_cast<Data>(value);
+    } else {
+        std::uint32_t value;
+        asm volatile("ld.acquire.gpu.global.u8 %0, [%1];" : "=r"(value) : "l"(data) : "memory");
+        return static_cast<Data>(value);
+    }
+}
+
+/// A load that the hardware cannot make before it has `loaded`, the result of another: its address
+/// needs it. The memory model knows no such order; a multiprocessor, which must have an address to
+/// load from, keeps it. n * (n + 1) is even, but the assembler does not know.
+__device__ inline std::uint64_t load_relaxed_after(const std::uint64_t* word,
+                                                   std::uint64_t loaded) {
+    std::uint64_t value;
+    asm volatile(
+        "{\n\t"
+        ".reg .u32 low, high, product;\n\t"
+        ".reg .u64 address;\n\t"
+        "mov.b64 {low, high}, %2;\n\t"
+        "xor.b32 low, low, high;\n\t"
+        "mad.lo.u32 product, low, low, low;\n\t"
+        "and.b32 product, product, 1;\n\t"
+        "cvt.u64.u32 address, product;\n\t"
+        "add.u64 address, address, %1;\n\t"
+        "ld.relaxed.gpu.global.u64 %0, [address];\n\t"
+        "}"
+        : "=l"(value)
+        : "l"(word), "l"(loaded)
+        : "memory");
+    return value;
+}
+
 template <class Data>
 __device__ inline void store_data(Data* data, Data value) {
     if constexpr (sizeof(Data) == 8) {
