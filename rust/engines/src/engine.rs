@@ -9,6 +9,8 @@
 //! transfer names belongs to the engine: the kernel may still touch it. The caller keeps it mapped
 //! and does not reuse it, not even after an error of another transfer.
 
+use std::os::fd::RawFd;
+
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::Result;
 
@@ -141,6 +143,10 @@ pub trait Engine: Send {
     /// system call), then waits until a transfer has finished or `timeout_us` is over, whichever is
     /// first. Returns at once when nothing is in flight. May return early. `poll` follows.
     fn wait(&mut self, timeout_us: u64);
+
+    /// Descriptors that become readable when `poll` may have something, for callers that wait for
+    /// other things as well (after `submit`). They may be readable without reason.
+    fn readable_fds(&self) -> Vec<RawFd>;
 
     /// Transfers accepted and not yet returned by `poll`.
     fn in_flight(&self) -> usize;

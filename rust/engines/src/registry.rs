@@ -1,5 +1,7 @@
 //! All engines behind one: [`Engines`] opens a URI with the engine it belongs to.
 
+use std::os::fd::RawFd;
+
 use gpuio_core::uri::{EngineUri, LocalBackend, ResourceUri};
 use gpuio_core::{Error, ErrorCode, Result};
 
@@ -215,6 +217,11 @@ impl Engine for Engines {
                 return engine.wait(timeout_us);
             }
         }
+    }
+
+    fn readable_fds(&self) -> Vec<RawFd> {
+        let engines = self.engines.iter().flatten();
+        engines.flat_map(|engine| engine.readable_fds()).collect()
     }
 
     fn in_flight(&self) -> usize {

@@ -38,23 +38,51 @@ impl Wake {
         unsafe { libc::read(self.fd(), (&raw mut count).cast(), 8) };
     }
 
-    /// Waits until it rings, at most `timeout_us`.
-    pub fn wait(&self, timeout_us: u64) {
-        let mut poll = libc::pollfd {
-            fd: self.fd(),
+    /// Waits until it rings or one of the other descriptors becomes readable, at most
+    /// `timeout_us`. May return early.
+    pub fn wait_beside(&self, others: &[RawFd], timeout_us: u64) {
+        let readable = |&fd: &RawFd| libc::pollfd {
+            fd,
             events: libc::POLLIN,
             revents: 0,
         };
+        let mut polls: Vec<libc::pollfd> = [self.fd()].iter().chain(others).map(readable).collect();
         let timeout = libc::timespec {
             tv_sec: (timeout_us / 1_000_000) as libc::time_t,
             tv_nsec: (timeout_us % 1_000_000 * 1_000) as libc::c_long,
         };
-        // SAFETY: one pollfd and one timespec, both live. An interruption is an early return.
-        unsafe { libc::ppoll(&raw mut poll, 1, &raw const timeout, std::ptr::null()) };
+        let count = polls.len() as libc::nfds_t;
+        // SAFETY: as many pollfds as said, and one timespec, all live. An interruption is an early
+        // return.
+        unsafe {
+            libc::ppoll(
+                polls.as_mut_ptr(),
+                count,
+                &raw const timeout,
+                std::ptr::null(),
+            )
+        };
     }
 
     /// The descriptor, for those who ring it from elsewhere.
     pub fn fd(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_of_the_descriptors_ends_the_wait() {
+        let (own, other) = (Wake::new().unwrap(), Wake::new().unwrap());
+        for bell in [&own, &other] {
+            bell.ring();
+            // Without the ring this would take a minute, and the test with it.
+            own.wait_beside(&[other.fd()], 60_000_000);
+            bell.answer();
+        }
+        own.wait_beside(&[other.fd()], 0);
     }
 }

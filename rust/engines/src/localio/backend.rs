@@ -95,6 +95,10 @@ pub trait Backend: Send {
     /// Submits, then waits until there is an outcome or `timeout_us` is over. May return early.
     fn wait(&mut self, timeout_us: u64);
 
+    /// A descriptor that is readable when `reap` has something; waiting on it together with others
+    /// takes the place of `wait`, after `submit`. It may be readable without reason.
+    fn readable_fd(&self) -> Option<RawFd>;
+
     /// Puts a descriptor into place `index` of the table of registered files. `false`: no such
     /// table, or no place in it; requests then name the descriptor itself.
     fn register_file(&mut self, index: u32, fd: RawFd) -> bool;

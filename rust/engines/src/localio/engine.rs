@@ -1,6 +1,7 @@
 //! The engine: how it is made, its files opened, and transfers checked before they are let in.
 
 use std::mem::ManuallyDrop;
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use gpuio_core::uri::{EngineUri, LocalBackend, LocalioUri, ResourceUri};
@@ -282,6 +283,10 @@ impl Engine for LocalIoEngine {
         if self.flow.finished.is_empty() && self.flow.unfinished() > 0 {
             self.flow.wait(timeout_us);
         }
+    }
+
+    fn readable_fds(&self) -> Vec<RawFd> {
+        self.flow.backend.readable_fd().into_iter().collect()
     }
 
     fn in_flight(&self) -> usize {

@@ -3,7 +3,7 @@
 //! Idle threads sleep. The engine's thread takes the lock once for a batch, not for each request.
 
 use std::collections::VecDeque;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,6 +32,8 @@ struct Shared {
     work: Condvar,
     /// There is an outcome.
     done: Condvar,
+    /// Readable from the first outcome on until they are reaped.
+    bell: OwnedFd,
 }
 
 struct State {
@@ -41,6 +43,19 @@ struct State {
 }
 
 impl Shared {
+    /// Makes the bell readable, or silences it.
+    fn ring(&self) {
+        let one = 1u64;
+        // SAFETY: eight bytes of a live local. It cannot overflow: it is silenced by every reaping.
+        unsafe { libc::write(self.bell.as_raw_fd(), (&raw const one).cast(), 8) };
+    }
+
+    fn silence(&self) {
+        let mut count = 0u64;
+        // SAFETY: eight bytes of a live local. A silent bell gives EAGAIN.
+        unsafe { libc::read(self.bell.as_raw_fd(), (&raw mut count).cast(), 8) };
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code panics while it holds the lock, and the state is valid at every step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,6 +73,7 @@ impl ThreadsBackend {
             }),
             work: Condvar::new(),
             done: Condvar::new(),
+            bell: new_bell()?,
         });
         let mut backend = Self {
             shared,
@@ -105,7 +121,11 @@ impl Backend for ThreadsBackend {
     }
 
     fn reap(&mut self, outcomes: &mut Vec<Outcome>) {
-        outcomes.append(&mut self.shared.lock().finished);
+        let mut state = self.shared.lock();
+        if !state.finished.is_empty() {
+            self.shared.silence();
+            outcomes.append(&mut state.finished);
+        }
     }
 
     fn wait(&mut self, timeout_us: u64) {
@@ -123,6 +143,10 @@ impl Backend for ThreadsBackend {
             let woken = self.shared.done.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    fn readable_fd(&self) -> Option<RawFd> {
+        Some(self.shared.bell.as_raw_fd())
     }
 
     fn register_file(&mut self, _index: u32, _fd: RawFd) -> bool {
@@ -153,6 +177,9 @@ fn work(shared: &Shared) {
                 result: execute(&request),
             };
             state = shared.lock();
+            if state.finished.is_empty() {
+                shared.ring();
+            }
             state.finished.push(outcome);
             shared.done.notify_one();
         } else if state.stopping {
@@ -164,6 +191,19 @@ fn work(shared: &Shared) {
                 .unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+/// An eventfd that nobody has rung.
+fn new_bell() -> Result<OwnedFd> {
+    // SAFETY: eventfd takes no pointers.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if fd < 0 {
+        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        let message = "the system gives no eventfd; raise the limit of open files";
+        return Err(Error::from_errno(errno, "start localio", message));
+    }
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Makes the system call: bytes moved, or a negated `errno`.

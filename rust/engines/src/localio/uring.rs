@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use io_uring::types::{Fd, Fixed, FsyncFlags, SubmitArgs, Timespec};
@@ -203,6 +203,10 @@ impl Backend for UringBackend {
         let arguments = SubmitArgs::new().timespec(&timespec);
         let entered = self.ring.submitter().submit_with_args(1, &arguments);
         self.enter_finished(entered);
+    }
+
+    fn readable_fd(&self) -> Option<RawFd> {
+        Some(self.ring.as_raw_fd())
     }
 
     fn register_file(&mut self, index: u32, fd: RawFd) -> bool {

@@ -1,5 +1,7 @@
 //! The engine: transfers as bounds-checked copies.
 
+use std::os::fd::RawFd;
+
 use gpuio_core::uri::{EngineUri, MemioPool, ResourceUri};
 use gpuio_core::{Error, ErrorCode, Result};
 
@@ -200,6 +202,11 @@ impl Engine for MemIoEngine {
 
     fn wait(&mut self, _timeout_us: u64) {
         // Whatever is in flight has finished already.
+    }
+
+    /// None: a transfer has finished by the time `queue` returns.
+    fn readable_fds(&self) -> Vec<RawFd> {
+        Vec::new()
     }
 
     fn in_flight(&self) -> usize {

@@ -127,6 +127,11 @@ impl<F: FnMut(usize, &Request) -> Fate + Send> Backend for Injector<F> {
         self.inner.submit();
     }
 
+    /// None: made-up outcomes make no descriptor readable.
+    fn readable_fd(&self) -> Option<RawFd> {
+        None
+    }
+
     fn reap(&mut self, outcomes: &mut Vec<Outcome>) {
         self.release();
         let first = outcomes.len();

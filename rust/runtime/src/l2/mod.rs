@@ -216,7 +216,10 @@ impl L2 {
         if !std::mem::take(&mut meta.ahead) {
             return;
         }
-        if let Some(key) = meta.key.filter(|_| self.ahead_outcomes.len() < MAX_OUTCOMES) {
+        if let Some(key) = meta
+            .key
+            .filter(|_| self.ahead_outcomes.len() < MAX_OUTCOMES)
+        {
             self.ahead_outcomes.push((key, used));
         }
     }

@@ -182,11 +182,8 @@ impl Service {
             } else {
                 SLEEP_US
             };
-            if self.core.transfers.in_flight() > 0 {
-                self.core.engines.wait(timeout_us);
-            } else {
-                self.wake.wait(timeout_us);
-            }
+            self.wake
+                .wait_beside(&self.core.engines.readable_fds(), timeout_us);
             self.wake.answer();
         }
         self.core.shared.announce_awake();
