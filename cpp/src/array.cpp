@@ -47,7 +47,9 @@ ArrayState::~ArrayState() = default;
 ArrayImpl::ArrayImpl(std::shared_ptr<ContextImpl> context, std::string_view uri,
                      std::uint64_t element_count, std::uint64_t element_bytes, bool writable)
     : context_(std::move(context)),
-      core_(open_core(*context_, uri, element_count, element_bytes, writable, view_, path_)) {}
+      core_(open_core(*context_, uri, element_count, element_bytes, writable, view_, path_)) {
+    if (context_->stream() == nullptr) context_->executor().watch(view_.cache);
+}
 
 ArrayImpl::~ArrayImpl() {
     try {

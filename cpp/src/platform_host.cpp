@@ -1,23 +1,18 @@
 #include "gpuio/device/platform_host.hpp"
 
-#include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include "back_off.hpp"
+#include "fiber_scheduler.hpp"
 
 namespace gpuio::platform {
 
-void pause_waiting(std::uint32_t attempt) {
-    constexpr std::uint32_t kSpins = 64;
-    constexpr std::uint32_t kYields = 64;
-    constexpr std::uint32_t kLongestNs = 100'000;
-    if (attempt < kSpins + kYields) {
-        sched_yield();
-        return;
+void pause(std::uint32_t attempt) {
+    if (detail::FiberScheduler* scheduler = detail::FiberScheduler::current()) {
+        scheduler->wait(attempt);
+    } else {
+        detail::back_off(attempt);
     }
-    const std::uint32_t sleep_ns = std::min((attempt - kSpins - kYields + 1) * 1'000, kLongestNs);
-    timespec time{0, static_cast<long>(sleep_ns)};
-    nanosleep(&time, nullptr);
 }
 
 void wake_service(device::SharedControl* control) {

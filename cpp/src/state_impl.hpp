@@ -29,6 +29,7 @@ public:
     std::uint64_t service_sleeps() const override;
 
     const bridge::ContextSlot& core() const { return *core_; }
+    HostExecutor& executor() { return executor_; }
 
 private:
     rust::Box<bridge::ContextSlot> core_;

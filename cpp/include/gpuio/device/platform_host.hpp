@@ -103,18 +103,12 @@ inline std::uint64_t now_us() {
            static_cast<std::uint64_t>(now.tv_nsec) / 1'000;
 }
 
-/// Gives way while waiting: some spins, then the rest of the time slice, then short sleeps. A small
-/// machine needs the sleeps, since the service that is being waited for wants the same core.
-GPUIO_EXPORT void pause_waiting(std::uint32_t attempt);
-inline void pause(std::uint32_t attempt) {
-    if (attempt < 64) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-        return;
-    }
-    pause_waiting(attempt);
-}
+/// Lets others run while a page is awaited: in a kernel the other logical threads of this CPU
+/// thread; when all of them wait, and outside of kernels, other CPU threads, by spins first, then
+/// the rest of the time slice, then sleeps up to 100 us. A small machine needs the sleeps, since
+/// the service that is waited for wants the same core.
+/// \param attempt 0 when a wait begins, then one more each time
+GPUIO_EXPORT void pause(std::uint32_t attempt);
 
 GPUIO_EXPORT void wake_service(device::SharedControl* control);
 /// Wakes the host service if it sleeps. The fence pairs with the service's: either it sees the
@@ -124,7 +118,8 @@ inline void ring_doorbell(device::SharedControl* control) {
     if (load_relaxed(&control->service_sleeping) != 0) wake_service(control);
 }
 
-/// Where in the grid the calling CPU thread is; set by the executor before each call of a kernel.
+/// Where in the grid the logical thread is that the calling CPU thread runs. Changes when logical
+/// threads take turns, so it must be asked anew after every access.
 struct ThreadPosition {
     std::uint64_t index = 0;
     std::uint64_t count = 1;

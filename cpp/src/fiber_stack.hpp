@@ -1,0 +1,41 @@
+/// \file
+/// The memory that a fiber runs on.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+namespace gpuio::detail {
+
+/// A stack with an inaccessible page below it: a kernel that needs more ends with SIGSEGV instead
+/// of writing into its neighbour. Memory is used only where the stack has been touched.
+class FiberStack {
+public:
+    /// What a kernel may use, guard page not counted. Sanitizers make frames several times larger.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    static constexpr std::size_t kBytes = 256 * 1024;
+#else
+    static constexpr std::size_t kBytes = 64 * 1024;
+#endif
+    /// Stacks of the whole process. Each is two entries of the kernel's table of mappings, which
+    /// holds 65530 by default and which malloc needs as well.
+    static constexpr std::size_t kMost = 16 * 1024;
+
+    /// Maps a stack. Nothing if there is no memory for it, or `kMost` exist.
+    static std::optional<FiberStack> map();
+
+    FiberStack(FiberStack&& other) noexcept : bottom_(std::exchange(other.bottom_, nullptr)) {}
+    FiberStack& operator=(FiberStack&&) = delete;
+    ~FiberStack();
+
+    /// The lowest usable address, aligned to a page of the machine.
+    std::byte* bottom() const { return bottom_; }
+
+private:
+    explicit FiberStack(std::byte* bottom) : bottom_(bottom) {}
+
+    std::byte* bottom_;
+};
+
+}  // namespace gpuio::detail
