@@ -1,5 +1,6 @@
-// The small worlds. Small is what makes them telling: with three frames for five pages, nearly every
-// access meets an eviction, and a few dozen steps reach states that a large cache sees once a year.
+// The small worlds. Small is what makes them telling: with three frames for five pages, nearly
+// every access meets an eviction, and a few dozen steps reach states that a large cache sees once
+// a year.
 #include "run.hpp"
 
 namespace simt {

@@ -31,7 +31,9 @@ struct Options {
                  "[--expect KIND,...] [--require-coverage] [--plant-host status-first]\n"
                  "configurations:",
                  what.c_str());
-    for (const simt::Config& config : simt::configs()) std::fprintf(stderr, " %s", config.name.c_str());
+    for (const simt::Config& config : simt::configs()) {
+        std::fprintf(stderr, " %s", config.name.c_str());
+    }
     std::fprintf(stderr, "\n");
     std::exit(2);
 }
@@ -56,11 +58,17 @@ Options parse(int count, char** arguments) {
         }
         if (i + 1 == count) usage("what is " + name + "?");
         const char* value = arguments[++i];
-        if (name == "--seeds") parse_seeds(value, options);
-        else if (name == "--config") options.config = value;
-        else if (name == "--expect") options.expect = value;
-        else if (name == "--plant-host" && std::strcmp(value, "status-first") == 0) options.status_first = true;
-        else usage("what is " + name + " " + value + "?");
+        if (name == "--seeds") {
+            parse_seeds(value, options);
+        } else if (name == "--config") {
+            options.config = value;
+        } else if (name == "--expect") {
+            options.expect = value;
+        } else if (name == "--plant-host" && std::strcmp(value, "status-first") == 0) {
+            options.status_first = true;
+        } else {
+            usage("what is " + name + " " + value + "?");
+        }
     }
     return options;
 }
@@ -88,7 +96,8 @@ void report(const char* program, const simt::Config& config, std::uint64_t seed,
 
 int conclude(const simt::Findings& findings, const Options& options, double seconds) {
     findings.print();
-    std::printf("%" PRIu64 " schedules in %.1f s, none of them wrong\n", findings.schedules, seconds);
+    std::printf("%" PRIu64 " schedules in %.1f s, none of them wrong\n", findings.schedules,
+                seconds);
     if (!options.expect.empty()) {
         std::printf("but a failure was expected: %s\n", options.expect.c_str());
         return 1;

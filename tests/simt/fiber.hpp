@@ -39,8 +39,8 @@ public:
     Fiber(const Fiber&) = delete;
     Fiber& operator=(const Fiber&) = delete;
 
-    /// Makes the fiber start in `entry` on `stack`. `entry` never returns: its last act is a switch.
-    /// A fiber that was given up half-way may be prepared anew.
+    /// Makes the fiber start in `entry` on `stack`. `entry` never returns: its last act is a
+    /// switch. A fiber that was given up half-way may be prepared anew.
     void prepare(Stack& stack, Entry entry);
 
     /// Leaves `from`, which is what runs now, and goes on with `to`.

@@ -152,7 +152,7 @@ void HostService::lend_source(const Request& request) {
         std::memcpy(buffer->words.data(), page_below(request.array, request.page),
                     machine_.page_bytes());
     }
-    if (still_lent(*buffer)) refuse(request, "the page was asked for while its source is still in use");
+    if (still_lent(*buffer)) refuse(request, "the page's last source is still in use");
     buffer->lent = true;
     buffer->slot = request.slot;
     buffer->generation = request.generation;

@@ -35,9 +35,9 @@ Machine::Machine(const Config& wanted, std::uint64_t seed) : config(wanted) {
     for (const ArrayShape& shape : config.arrays) make_array(shape, random);
     for (SimArray& array : arrays) {
         std::byte* mapped = array.shape.mapped ? array.backing_bytes() : nullptr;
+        const std::size_t bytes = element_bytes(array.shape.element);
         descriptors_.push_back({array.table.data(), mapped, array.page_count,
-                                array.shape.origin +
-                                    array.shape.element_count * element_bytes(array.shape.element)});
+                                array.shape.origin + array.shape.element_count * bytes});
     }
     frame_words_.assign(config.frames * page_bytes() / 8, 0xeeeeeeeeeeeeeeee);
     frame_owners_.assign(config.frames, device::kFrameFree);

@@ -98,7 +98,8 @@ public:
     std::uint32_t ballot(bool predicate, Place place = Place::current()) const {
         return static_cast<std::uint32_t>(meet(simt::Collective::kBallot, place, predicate, 0));
     }
-    std::uint64_t shuffle(std::uint64_t value, unsigned lane, Place place = Place::current()) const {
+    std::uint64_t shuffle(std::uint64_t value, unsigned lane,
+                          Place place = Place::current()) const {
         return meet(simt::Collective::kShuffle, place, value, lane);
     }
     void sync(Place place = Place::current()) const { meet(simt::Collective::kSync, place, 0, 0); }

@@ -30,7 +30,9 @@ std::string Machine::check_entry(const SimArray& array, std::uint64_t page,
         if (entry.flag()) return "BUSY and owned, with nobody there";
         const device::Slot slot = device::unpack_slot(frame_slots_[entry.frame()]);
         if ((slot_bitmap_ >> slot.index & 1) == 0) return "BUSY, and its slot is free";
-        if (slot_generation_[slot.index] != slot.generation) return "BUSY, and its slot is another's";
+        if (slot_generation_[slot.index] != slot.generation) {
+            return "BUSY, and its slot is another's";
+        }
     }
     return {};
 }

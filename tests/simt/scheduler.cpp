@@ -16,7 +16,7 @@ std::vector<std::unique_ptr<Stack>> spare_stacks;
 
 }  // namespace
 
-thread_local Scheduler* Scheduler::active = nullptr;
+Scheduler* Scheduler::active = nullptr;
 
 void Exercise::add(const Exercise& other) {
     steps += other.steps;
@@ -32,18 +32,6 @@ Scheduler::Scheduler(std::uint64_t seed) : random_(seed) {}
 
 Scheduler::~Scheduler() {
     for (auto& task : tasks_) spare_stacks.push_back(std::move(task->stack));
-}
-
-void Scheduler::draw_mood() {
-    strategy_ = static_cast<Strategy>(random_.below(kStrategies));
-    burst_points_ = 2u << (2 * random_.below(4));
-    next_change_ = exercise_.steps + random_.below(4000);
-    lowest_priority_ = std::uint64_t{1} << 40;
-    starved_warp_ = random_.below(grid_.blocks * grid_.warps + 1);
-    constexpr std::uint32_t patience[] = {0, 1'000, 10'000, 100'000};
-    patience_ns_ = patience[random_.below(4)];
-    constexpr std::uint32_t join[] = {100, 100, 80, 40};
-    join_percent_ = join[random_.below(4)];
 }
 
 void Scheduler::start_tasks(const std::function<void()>& lane, const std::function<void()>& host) {
@@ -128,7 +116,8 @@ std::string Scheduler::describe_tasks() const {
         if (task->state == Task::State::kDone) continue;
         constexpr const char* states[] = {"ready", "sleeping", "blocked", "done"};
         char line[160];
-        std::snprintf(line, sizeof line, "\n    %s %u.%u  %-8s  in %s of element %llu, group %08x/%08x",
+        std::snprintf(line, sizeof line,
+                      "\n    %s %u.%u  %-8s  in %s of element %llu, group %08x/%08x",
                       task->is_host ? "host" : "lane", task->warp, task->lane,
                       states[static_cast<int>(task->state)], task->doing,
                       static_cast<unsigned long long>(task->element),
@@ -165,44 +154,6 @@ void Scheduler::wake_sleepers() {
         sleeping_[i] = sleeping_.back();
         sleeping_.pop_back();
     }
-}
-
-Task* Scheduler::choose() {
-    const auto any = [this] {
-        return ready_[random_.below(static_cast<std::uint32_t>(ready_.size()))];
-    };
-    const bool can_go_on = running_ != nullptr && running_->state == Task::State::kReady;
-    switch (strategy_) {
-        case Strategy::kUniform: return any();
-        case Strategy::kBursts:
-            return can_go_on && random_.below(burst_points_) != 0 ? running_ : any();
-        case Strategy::kRunToBlock:
-            return can_go_on && random_.below(512) != 0 ? running_ : any();
-        case Strategy::kPriorities: return choose_by_priority();
-        case Strategy::kStarve: return choose_unless_starved();
-    }
-    return any();
-}
-
-Task* Scheduler::choose_by_priority() {
-    if (exercise_.steps >= next_change_ && running_ != nullptr) {
-        running_->priority = --lowest_priority_;
-        next_change_ = exercise_.steps + 50 + random_.below(4000);
-    }
-    Task* best = ready_.front();
-    for (Task* task : ready_) {
-        if (task->priority > best->priority) best = task;
-    }
-    return best;
-}
-
-Task* Scheduler::choose_unless_starved() {
-    Task* task = nullptr;
-    for (int tries = 0; tries < 8; ++tries) {
-        task = ready_[random_.below(static_cast<std::uint32_t>(ready_.size()))];
-        if (task->warp != starved_warp_ || random_.below(64) == 0) break;
-    }
-    return task;
 }
 
 void Scheduler::point() {

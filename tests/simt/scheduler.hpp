@@ -19,7 +19,7 @@ namespace simt {
 
 /// What a run found.
 struct Failure {
-    std::string kind;  ///< value, contract, collective, deadlock, livelock, state, error, statistics
+    std::string kind;  ///< value, contract, collective, deadlock, livelock, state or error
     std::string message;
 };
 
@@ -103,7 +103,7 @@ public:
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
-    /// The scheduler whose `run` is under way on this thread.
+    /// The scheduler whose `run` is under way.
     static Scheduler& current() { return *active; }
 
     /// Runs `lane` on every lane of the grid, and `host` beside them, until all have returned.
@@ -157,7 +157,7 @@ private:
     void complete(Group& group);
     std::string describe_tasks() const;
 
-    static thread_local Scheduler* active;
+    static Scheduler* active;
 
     Random random_;
     Grid grid_;

@@ -53,7 +53,9 @@ Group* Scheduler::form_group(Task& task, const void* site) {
         ++count;
     }
     Exercise& seen = exercise_;
-    ++(count == 1 ? seen.lone_groups : count == grid_.lanes ? seen.full_groups : seen.partial_groups);
+    ++(count == 1               ? seen.lone_groups
+       : count == grid_.lanes ? seen.full_groups
+                              : seen.partial_groups);
     return group;
 }
 
@@ -91,7 +93,7 @@ std::uint64_t Scheduler::meet(Group* group, Collective collective,
         group->place = place;
     } else if (group->collective != collective || group->place.line() != place.line() ||
                std::strcmp(group->place.file_name(), place.file_name()) != 0) {
-        fail("collective", text("%s at %s:%u, while lanes %08x of the mask %08x wait in %s at %s:%u",
+        fail("collective", text("%s at %s:%u; lanes %08x of the mask %08x wait in %s at %s:%u",
                                 name, place.file_name(), place.line(), group->arrived, group->mask,
                                 kCollectiveNames[static_cast<int>(group->collective)],
                                 group->place.file_name(), group->place.line()));
@@ -116,15 +118,16 @@ void Scheduler::complete(Group& group) {
         if (group.collective == Collective::kShuffle) {
             const unsigned source = group.sources[lane];
             if (source >= 32 || (group.mask >> source & 1) == 0) {
-                fail("collective", text("shuffle from lane %u, which is not in the mask %08x", source,
-                                        group.mask));
+                fail("collective", text("shuffle from lane %u, which is not in the mask %08x",
+                                        source, group.mask));
             }
             result = group.values[source];
         }
         for (unsigned other = 0; other < grid_.lanes; ++other) {
             if ((group.mask >> other & 1) == 0) continue;
+            const bool same = group.values[other] == group.values[lane];
             const bool counts =
-                (group.collective == Collective::kMatch && group.values[other] == group.values[lane]) ||
+                (group.collective == Collective::kMatch && same) ||
                 (group.collective == Collective::kBallot && group.values[other] != 0);
             if (counts) result |= std::uint64_t{1} << other;
         }
