@@ -1,6 +1,6 @@
 // Elements are moved as bytes, so a type with a copy constructor of its own is refused.
 // expect: an element must be trivially copyable
-#include <gpuio/device/array_ref.hpp>
+#include <gpuio/gpuio.hpp>
 
 struct Element {
     Element() = default;

@@ -1,6 +1,6 @@
 // An element has at most 4096 bytes.
 // expect: an element must be trivially copyable and of 1 to 4096 bytes
-#include <gpuio/device/array_ref.hpp>
+#include <gpuio/gpuio.hpp>
 
 #ifndef CONTROL
 constexpr int kBytes = 4097;

@@ -1,6 +1,6 @@
 // Nor can it be written by name; the message says which kind of array it is.
 // expect: this array is read-only \(ArrayRef<const T>\)
-#include <gpuio/device/array_ref.hpp>
+#include <gpuio/gpuio.hpp>
 
 GPUIO_KERNEL void kernel(gpuio::ArrayRef<const float> array) {
     [[maybe_unused]] const float value = array.load(0);

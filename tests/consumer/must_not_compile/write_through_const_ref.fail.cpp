@@ -1,6 +1,6 @@
 // A kernel's view of a read-only array cannot be assigned to.
 // expect: lvalue required as left operand of assignment|expression is not assignable
-#include <gpuio/device/array_ref.hpp>
+#include <gpuio/gpuio.hpp>
 
 GPUIO_KERNEL void kernel(gpuio::ArrayRef<const float> array) {
     [[maybe_unused]] const float value = array[0];
