@@ -17,7 +17,7 @@ thread_local Fiber* left = nullptr;
 Fiber::Fiber() { sanitized_.adopt_thread(); }
 
 Fiber::Fiber(FiberStack stack) : stack_(std::move(stack)) {
-    sanitized_.create(stack_->bottom(), FiberStack::kBytes);
+    sanitized_.create(stack_->bottom(), stack_->bytes());
 }
 
 std::unique_ptr<Fiber> Fiber::make(void (*entry)()) {
@@ -25,7 +25,7 @@ std::unique_ptr<Fiber> Fiber::make(void (*entry)()) {
     if (!stack) return nullptr;
     std::unique_ptr<Fiber> fiber(new (std::nothrow) Fiber(std::move(*stack)));
     if (!fiber) return nullptr;
-    prepare_context(fiber->context_, fiber->stack_->bottom(), FiberStack::kBytes, entry);
+    prepare_context(fiber->context_, fiber->stack_->bottom(), fiber->stack_->bytes(), entry);
     return fiber;
 }
 
@@ -41,6 +41,15 @@ void Fiber::switch_to(Fiber& from, Fiber& to) noexcept {
     sanitizers_leave(from.sanitized_, to.sanitized_);
     switch_context(from.context_, to.context_);
     arrive(from);
+}
+
+void Fiber::prefetch() const {
+#if !defined(GPUIO_FIBER_UCONTEXT)
+    // What a wait leaves on the stack, from the registers to the fault's state.
+    constexpr std::size_t kLines = 10;
+    const auto* stack = static_cast<const std::byte*>(context_.stack_pointer);
+    for (std::size_t line = 0; line < kLines; ++line) __builtin_prefetch(stack + 64 * line, 1);
+#endif
 }
 
 void Fiber::arrive(Fiber& here) noexcept { sanitizers_arrive(here.sanitized_, left->sanitized_); }

@@ -29,6 +29,9 @@ public:
 
     /// Stops `from`, which is running, and goes on with `to`. Returns when `from` is switched to.
     static void switch_to(Fiber& from, Fiber& to) noexcept;
+    /// Asks for the fiber's stack to be in the processor's cache soon. With thousands of fibers it
+    /// no longer is when their turn comes.
+    void prefetch() const;
     /// The first call of a fiber's entry.
     static void arrive(Fiber& here) noexcept;
 

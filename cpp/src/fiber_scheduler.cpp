@@ -127,6 +127,7 @@ void FiberScheduler::wait(std::uint32_t attempt) {
         running_ = from->next;
     }
     if (running_ == from) return;
+    running_->next->prefetch();
     Fiber::switch_to(*from, *running_);
     position_.index = from->thread_index;
 }

@@ -12,7 +12,7 @@ namespace gpuio::detail {
 /// of writing into its neighbour. Memory is used only where the stack has been touched.
 class FiberStack {
 public:
-    /// What a kernel may use, guard page not counted. Sanitizers make frames several times larger.
+    /// What a kernel may use, and up to 4 KiB more. Sanitizers make frames several times larger.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     static constexpr std::size_t kBytes = 256 * 1024;
 #else
@@ -25,17 +25,23 @@ public:
     /// Maps a stack. Nothing if there is no memory for it, or `kMost` exist.
     static std::optional<FiberStack> map();
 
-    FiberStack(FiberStack&& other) noexcept : bottom_(std::exchange(other.bottom_, nullptr)) {}
+    FiberStack(FiberStack&& other) noexcept
+        : bottom_(std::exchange(other.bottom_, nullptr)), bytes_(other.bytes_) {}
     FiberStack& operator=(FiberStack&&) = delete;
     ~FiberStack();
 
     /// The lowest usable address, aligned to a page of the machine.
     std::byte* bottom() const { return bottom_; }
 
+    /// From there, a multiple of 64. Differs: if all stacks began at the same offset in a page,
+    /// they would compete for the same few sets of the processor's cache.
+    std::size_t bytes() const { return bytes_; }
+
 private:
-    explicit FiberStack(std::byte* bottom) : bottom_(bottom) {}
+    FiberStack(std::byte* bottom, std::size_t bytes) : bottom_(bottom), bytes_(bytes) {}
 
     std::byte* bottom_;
+    std::size_t bytes_;
 };
 
 }  // namespace gpuio::detail
