@@ -18,7 +18,7 @@ thread_local FiberScheduler* current_scheduler = nullptr;
 FiberScheduler* FiberScheduler::current() { return current_scheduler; }
 
 FiberScheduler::FiberScheduler(std::uint32_t shard)
-    : position_(platform::thread_position()), window_(nullptr, 1) {
+    : position_(platform::thread_position()), window_(nullptr, 1, 0) {
     position_.shard = shard;
 }
 

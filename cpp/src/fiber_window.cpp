@@ -29,10 +29,11 @@ std::uint32_t frames_in_use(const device::Cache& cache) {
     return count;
 }
 
-FiberWindow::FiberWindow(const device::Cache* cache, unsigned workers) : cache_(cache) {
+FiberWindow::FiberWindow(const device::Cache* cache, unsigned workers, unsigned worker)
+    : cache_(cache) {
     if (cache == nullptr) return;
-    const std::size_t safe = cache->frame_count / (2 * std::size_t{kSafeFramesEach} * workers);
-    limit_ = std::clamp(safe, std::size_t{1}, kMost);
+    const std::size_t fibers = std::max(cache->frame_count / (2 * kSafeFramesEach), 1u);
+    limit_ = std::min(fibers / workers + (worker < fibers % workers ? 1 : 0), kMost);
 }
 
 void FiberWindow::set_most(std::size_t count) {
@@ -40,10 +41,13 @@ void FiberWindow::set_most(std::size_t count) {
     limit_ = std::min(limit_, count);
 }
 
-void FiberWindow::consider_growth() {
+void FiberWindow::look() {
     waits_ = 0;
-    if (frames_in_use(*cache_) > cache_->frame_count / kFreeShare) return;
-    limit_ = std::min(2 * limit_, most_);
+    most_in_use_ = std::max(most_in_use_, frames_in_use(*cache_));
+    if (++looks_ < kWaitsBeforeGrowth) return;
+    looks_ = 0;
+    const std::size_t growth = cache_->frame_count / 2 / most_in_use_;
+    limit_ = std::min(limit_ * std::clamp(growth, std::size_t{1}, kMostGrowth), most_);
 }
 
 }  // namespace gpuio::detail

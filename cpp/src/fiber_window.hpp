@@ -18,17 +18,18 @@ namespace gpuio::detail {
 /// L1 frames that cannot be given to another page now: pinned, or being filled.
 std::uint32_t frames_in_use(const device::Cache& cache);
 
-/// The bound on the fibers of one worker. It starts so small that every fiber can have
-/// `kSafeFramesEach` frames and half of L1 stays free. Whenever every fiber has got over
-/// `kWaitsBeforeGrowth` waits on average and only `1 / kFreeShare` of the frames is in use, it is
-/// doubled: even if the new fibers hold as many frames as those before, half of L1 is free.
+/// The bound on the fibers of one worker. It starts so small that every fiber of the context can
+/// have `kSafeFramesEach` frames while half of L1 stays free. Frames in use are counted once a wait
+/// of every fiber, and after `kWaitsBeforeGrowth` the window grows by as much as would still leave
+/// half of L1 free if the new fibers used as many as those before ever did.
 class FiberWindow {
 public:
     /// Frames that a fiber may hold or wait for, as long as nothing is known about the kernel:
     /// three guards and an access.
     static constexpr std::uint32_t kSafeFramesEach = 4;
-    static constexpr std::uint32_t kWaitsBeforeGrowth = 2;
-    static constexpr std::uint32_t kFreeShare = 4;
+    /// Waits of each fiber, on average. Guards are mostly made first, and count from then on.
+    static constexpr std::uint32_t kWaitsBeforeGrowth = 8;
+    static constexpr std::size_t kMostGrowth = 16;
     /// Fibers side by side on one worker. ThreadSanitizer can follow some thousand in a process.
 #if defined(__SANITIZE_THREAD__)
     static constexpr std::size_t kMost = 64;
@@ -38,27 +39,29 @@ public:
 
     /// The window of a grid's beginning.
     /// \param cache null if there is no array yet, and so nothing to wait for
-    /// \param workers how many share the cache
-    FiberWindow(const device::Cache* cache, unsigned workers);
+    /// \param workers how many share the cache; `worker` is this one's number
+    FiberWindow(const device::Cache* cache, unsigned workers, unsigned worker);
 
-    /// How many fibers may be alive.
+    /// How many fibers may be alive. 0 if the cache is too small for one on every worker.
     std::size_t limit() const { return limit_; }
 
     /// A fiber begins to wait: what it waited for before, if anything, has come.
     void wait_began() {
-        if (++waits_ >= kWaitsBeforeGrowth * limit_ && limit_ < most_) consider_growth();
+        if (++waits_ >= limit_ && limit_ < most_) look();
     }
 
     /// No more fibers than these can be had.
     void set_most(std::size_t count);
 
 private:
-    void consider_growth();
+    void look();
 
     const device::Cache* cache_;
     std::size_t most_ = kMost;
     std::size_t limit_ = kMost;
-    std::size_t waits_ = 0;  ///< begun since the window grew
+    std::size_t waits_ = 0;            ///< begun since the last look
+    std::uint32_t looks_ = 0;          ///< since the window grew
+    std::uint32_t most_in_use_ = 1;    ///< frames, of all looks
 };
 
 }  // namespace gpuio::detail

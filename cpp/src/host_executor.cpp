@@ -53,7 +53,9 @@ void HostExecutor::work(unsigned worker) {
     std::uint64_t last = 0;
     // The kernel's arguments are destroyed here, not under the mutex: they may do anything.
     while (std::shared_ptr<Grid> grid = next_grid(&last)) {
-        const FiberWindow window(cache_.load(std::memory_order_acquire), thread_count_);
+        const device::Cache* cache = cache_.load(std::memory_order_acquire);
+        const FiberWindow window(cache, thread_count_, worker);
+        if (window.limit() == 0) continue;  // the other workers run it
         const std::uint64_t blocks = scheduler.run(*grid, window);
         if (blocks != 0) finish_blocks(blocks);
     }
