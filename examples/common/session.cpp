@@ -16,16 +16,29 @@ std::uint64_t default_tier_bytes(std::uint64_t data_bytes, std::uint64_t page_by
 
 }  // namespace
 
+std::uint64_t default_page_bytes(std::uint64_t data_bytes) {
+    constexpr std::uint64_t kSmallest = 4096;
+    constexpr std::uint64_t kLargest = 65536;
+    const std::uint64_t tier_bytes = data_bytes / 8;
+    std::uint64_t page_bytes = kLargest;
+    while (page_bytes > kSmallest && tier_bytes / page_bytes < 2 * kLeastFrameCount) {
+        page_bytes /= 2;
+    }
+    return page_bytes;
+}
+
 void add_cache_options(CLI::App& app, CacheOptions& options) {
     const std::string help = "; 0 = an eighth of the data";
     add_size_option(app, "--l1", options.l1_bytes, "cache in device memory" + help);
     add_size_option(app, "--l2", options.l2_bytes, "cache in host memory" + help);
-    add_size_option(app, "--page", options.page_bytes, "page, a power of two");
+    add_size_option(app, "--page", options.page_bytes,
+                    "page, a power of two; 0 = by the data's size, 4 to 64 KiB");
 }
 
 gpuio::Config make_config(const CacheOptions& options, std::uint64_t data_bytes,
                           const char* device) {
-    const std::uint64_t page_bytes = std::max<std::uint64_t>(options.page_bytes, 1);
+    const std::uint64_t page_bytes =
+        options.page_bytes != 0 ? options.page_bytes : default_page_bytes(data_bytes);
     const std::uint64_t tier_bytes = default_tier_bytes(data_bytes, page_bytes);
     gpuio::Config config;
     config.device = device;

@@ -14,11 +14,15 @@ namespace examples {
 struct CacheOptions {
     std::uint64_t l1_bytes = 0;  ///< device tier; 0 = an eighth of the data
     std::uint64_t l2_bytes = 0;  ///< host tier; 0 = an eighth of the data
-    std::uint64_t page_bytes = 4096;
+    std::uint64_t page_bytes =
+        0;  ///< 0 = as large as leaves each tier enough pages, at most 64 KiB
 };
 
 /// Adds --l1, --l2 and --page.
 void add_cache_options(CLI::App& app, CacheOptions& options);
+
+/// The page that `CacheOptions::page_bytes` 0 means: a power of two, 4 to 64 KiB.
+std::uint64_t default_page_bytes(std::uint64_t data_bytes);
 
 /// The configuration that these options mean for `data_bytes` of data: both tiers together hold a
 /// quarter of it unless the options say otherwise, and page accesses are counted.

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <gpuio/gpuio.hpp>
 #include <random>
 #include <span>
@@ -33,7 +32,8 @@ struct Options {
     std::uint64_t batch_count = 256;
     std::uint64_t seed = 1;
     bool uniform = false;
-    CacheOptions cache;
+    // Rows are picked at random: a page larger than a row or two brings bytes nobody wants.
+    CacheOptions cache{.page_bytes = 4096};
     ReportOptions report;
 };
 
@@ -81,7 +81,7 @@ std::vector<float> reference_means(std::span<const T> matrix, std::uint64_t widt
     return means;
 }
 
-/// Runs one batch on the device and returns whether every mean is, bit for bit, the plain one.
+/// Runs one batch on the device and returns whether every mean is exactly the plain one.
 template <typename T>
 bool pool_batch(Session& session, const gpuio::GPUIOArray<const T>& rows, std::span<const T> matrix,
                 std::uint64_t width, const Sequences& sequences, double& seconds) {
@@ -98,8 +98,10 @@ bool pool_batch(Session& session, const gpuio::GPUIOArray<const T>& rows, std::s
     results.copy_to(means);
 
     const auto expected = reference_means(matrix, width, sequences);
-    // As bits: a NaN in a model's weights equals itself.
-    return std::memcmp(means.data(), expected.data(), means.size() * sizeof(float)) == 0;
+    // A NaN among a model's weights makes a mean NaN, with whichever bits the processor chooses.
+    return std::ranges::equal(means, expected, [](float left, float right) {
+        return left == right || (std::isnan(left) && std::isnan(right));
+    });
 }
 
 template <typename T>

@@ -27,8 +27,17 @@ void write(const std::filesystem::path& path, const std::string& content) {
     file.write_at(std::as_bytes(std::span(content)), 0);
 }
 
-/// A file of two tensors: a small one, then the matrix. Random bits: NaNs, infinities and
-/// subnormals are among the elements.
+/// Random elements without NaNs and infinities, which would hide a wrong neighbour in the mean: the
+/// top bit of the exponent, bit 6 of each element's last byte in both formats, is cleared.
+std::string random_elements(std::size_t bytes, std::size_t element_bytes) {
+    std::string elements = random_bytes(bytes, element_bytes);
+    for (std::size_t last = element_bytes - 1; last < bytes; last += element_bytes) {
+        elements[last] = static_cast<char>(elements[last] & ~0x40);
+    }
+    return elements;
+}
+
+/// A file of two tensors: a small one, then the matrix.
 void write_model(const std::filesystem::path& path, const std::string& dtype,
                  std::size_t element_bytes) {
     constexpr std::size_t kRows = 3001;
@@ -42,7 +51,7 @@ void write_model(const std::filesystem::path& path, const std::string& dtype,
     header.resize((header.size() + 7) / 8 * 8, ' ');  // as writers of the format pad it
     const std::uint64_t length = header.size();
     std::string content(reinterpret_cast<const char*>(&length), sizeof(length));
-    write(path, content + header + random_bytes(end, element_bytes));
+    write(path, content + header + random_elements(end, element_bytes));
 }
 
 void write_all(const std::filesystem::path& folder) {
