@@ -51,6 +51,13 @@ const RULES: &[Rule] = &[
         below: &["gpuio-bindings"],
         may_be_unsafe: false,
     },
+    // Compares with other caches; a workspace of its own, so that their crates stay out of ours.
+    Rule {
+        name: "gpuio-bench-lookup",
+        folder: "benches/lookup",
+        below: &[],
+        may_be_unsafe: false,
+    },
     Rule {
         name: "gpuio-canary",
         folder: "tests/sanitize/canary",
