@@ -64,6 +64,7 @@ rust::Vec<bridge::Setting> settings_of(const Config& config) {
     settings.add("request_slots", config.request_slots);
     settings.add("prefetch", config.prefetch);
     settings.add("prefetch_window_bytes", config.prefetch_window_bytes);
+    settings.add("copy_engine_bytes", config.copy_engine_bytes);
     return std::move(settings.entries());
 }
 

@@ -177,8 +177,8 @@ pub struct Cache {
     pub slot_count: u32,
     /// log2 of the page size.
     pub page_shift: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Pages that all cursors together may have brought ahead; 0 for none.
+    pub ahead_pages: u32,
 }
 
 /// An array as a kernel's argument.

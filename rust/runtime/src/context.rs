@@ -26,14 +26,13 @@ use std::time::{Duration, Instant};
 
 /// Commands that may wait for the service.
 const COMMAND_QUEUE: usize = 1024;
-/// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the waiting
-/// warp; docs/decisions/ has the measurement.
-const COPY_ENGINE_BYTES: u64 = 128 << 10;
 /// How much longer than the service the host waits before it gives the service up.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A stream's read-ahead gets no more than this part of L2.
 const STREAMS_IN_L2: u64 = 8;
+/// What all cursors have brought ahead is no more than this part of L1.
+const CURSORS_AHEAD_IN_L1: u32 = 4;
 /// How often a waiting host looks whether the service is alive.
 const HEARTBEAT: Duration = Duration::from_millis(100);
 
@@ -417,11 +416,16 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         config.cache_policy,
     )?;
     let shared = SharedBlocks::new(&**device, config.request_slots, wake.fd())?;
+    let frame_count = frames(config.l1_capacity_bytes);
     let shape = L1Shape {
-        frame_count: frames(config.l1_capacity_bytes),
+        frame_count,
         page_bytes: config.page_bytes,
         slot_count: config.request_slots,
         io_timeout_us: config.io_timeout_us,
+        ahead_pages: match config.prefetch {
+            true => frame_count / CURSORS_AHEAD_IN_L1,
+            false => 0,
+        },
     };
     let l1 = L1::new(Arc::clone(device), shape, shared.device_addresses())?;
     let engines = Engines::new(EnginesOptions {
@@ -433,10 +437,9 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         ..EnginesOptions::default()
     });
     // The host device has no copy engine: there the waiting thread copies pages of any size.
-    let copy_engine_bytes = if device.stream() == 0 {
-        u64::MAX
-    } else {
-        COPY_ENGINE_BYTES
+    let copy_engine_bytes = match device.stream() {
+        0 => u64::MAX,
+        _ => config.copy_engine_bytes,
     };
     Ok(Core {
         device: Arc::clone(device),

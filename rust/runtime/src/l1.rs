@@ -24,6 +24,8 @@ pub struct L1Shape {
     pub slot_count: u32,
     /// Longest wait of an access.
     pub io_timeout_us: u64,
+    /// Pages that all cursors together may have brought ahead; 0 for none.
+    pub ahead_pages: u32,
 }
 
 /// See the module's comment.
@@ -92,7 +94,7 @@ impl L1 {
             frame_count: self.shape.frame_count,
             slot_count: self.shape.slot_count,
             page_shift: self.shape.page_bytes.trailing_zeros(),
-            reserved: 0,
+            ahead_pages: self.shape.ahead_pages,
         }
     }
 

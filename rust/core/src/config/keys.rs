@@ -130,6 +130,9 @@ define_keys! {
         prefetch: bool = true, Plain;
         /// Most bytes that are read ahead of one stream: a page to 1 GiB.
         prefetch_window_bytes: u64 = 8 << 20, Bytes;
+        /// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the
+        /// waiting warp.
+        copy_engine_bytes: u64 = 128 << 10, Bytes;
     }
     derived {
         /// The TOML file to read; not legal in the file itself.

@@ -44,6 +44,9 @@ struct FrameMeta {
     key: Option<PageKey>,
     /// Its last write failed: not tried again until a flush asks for it.
     write_failed: bool,
+    /// A write of it is in flight. It may be DIRTY again meanwhile, but must not be written a second
+    /// time: the first write to end would set it free while the other still reads from it.
+    writing: bool,
     /// Its page was read ahead and not used yet: it gives way only when nothing else can.
     ahead: bool,
 }
@@ -279,13 +282,21 @@ impl L2 {
         self.meta[frame as usize].write_failed = false;
     }
 
-    /// The frame's page is being written.
+    /// The frame's page is being written. No write of it is in flight.
     pub fn begin_flush(&mut self, frame: u32) {
         self.store.states[frame as usize].set_state(L2State::Flushing);
+        self.meta[frame as usize].writing = true;
+    }
+
+    /// The write that was begun cannot be started: the frame is as it was before.
+    pub fn cancel_flush(&mut self, frame: u32) {
+        self.meta[frame as usize].writing = false;
+        self.set_dirty(frame);
     }
 
     /// The write has ended. A page that was written to meanwhile is DIRTY and stays so.
     pub fn end_flush(&mut self, frame: u32, written: bool) {
+        self.meta[frame as usize].writing = false;
         if self.state(frame) != L2State::Flushing {
             return;
         }
@@ -297,15 +308,21 @@ impl L2 {
         }
     }
 
-    /// The oldest dirty frame whose last write did not fail. It leaves the list of dirty frames:
-    /// the caller begins its flush.
+    /// Whether a write of the frame is in flight, whatever its state is by now.
+    pub fn is_writing(&self, frame: u32) -> bool {
+        self.meta[frame as usize].writing
+    }
+
+    /// The oldest dirty frame that can be written now: none of its writes is in flight, and the last
+    /// did not fail. It leaves the list of dirty frames: the caller begins its flush.
     pub fn next_dirty(&mut self) -> Option<u32> {
         for _ in 0..self.dirty.len() {
             let frame = self.dirty.pop_front()?;
             if self.state(frame) != L2State::Dirty {
                 continue;
             }
-            if !self.meta[frame as usize].write_failed {
+            let meta = &self.meta[frame as usize];
+            if !meta.write_failed && !meta.writing {
                 return Some(frame);
             }
             self.dirty.push_back(frame);

@@ -9,7 +9,7 @@ use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::engine::{Completion, Engine, MemorySpan, Transfer, TransferKind};
 use gpuio_engines::Engines;
 use gpuio_memory::device::{CopyTicket, Device};
-use gpuio_memory::layout::Outcome;
+use gpuio_memory::layout::{FaultOperation, Outcome};
 use gpuio_memory::ring::Fault;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -207,7 +207,8 @@ impl Core {
         }
     }
 
-    /// Starts to write a dirty frame to its resource. False if the engine is full.
+    /// Starts to write a dirty frame, of which no write is in flight, to its resource. False if the
+    /// engine is full.
     pub fn start_write(&mut self, frame: u32) -> bool {
         let Some(key) = self.l2.key(frame) else {
             return true;
@@ -233,7 +234,7 @@ impl Core {
         });
         if queued.is_err() {
             self.transfers.end(token);
-            self.l2.set_dirty(frame);
+            self.l2.cancel_flush(frame);
             return false;
         }
         self.writes += 1;
@@ -368,11 +369,14 @@ impl Core {
     }
 
     /// Gives a page that is in L2 to the kernel that asked: by the copy engine, or by telling the
-    /// kernel where to copy it from.
+    /// kernel where to copy it from. A prefetch is always copied here: nobody may ever come for it,
+    /// and until then it would keep its L2 frame from being used.
     pub fn deliver(&mut self, fault: Fault, frame: u32) {
         self.l2.pin(frame);
+        let is_prefetch = fault.operation == FaultOperation::Prefetch as u32;
+        let copied = is_prefetch || self.page_bytes >= self.copy_engine_bytes;
         let target = self.l1.frame_address(fault.frame);
-        let Some(target) = target.filter(|_| self.page_bytes >= self.copy_engine_bytes) else {
+        let Some(target) = target.filter(|_| copied) else {
             self.shared
                 .answer(&fault, Outcome::Copy, self.l2.device_address(frame));
             self.delivered.push(Delivered { fault, frame });

@@ -44,7 +44,8 @@ impl Close {
     fn remove(&mut self, core: &mut Core) -> Turn {
         let frames = core.l2.frames_of(self.array);
         let in_flight = |&(frame, state): &(u32, L2State)| {
-            matches!(state, L2State::Loading | L2State::Flushing)
+            state == L2State::Loading
+                || core.l2.is_writing(frame)
                 || core.waiters.contains_key(&frame)
         };
         if !core.has_no_faults() || frames.iter().any(in_flight) {

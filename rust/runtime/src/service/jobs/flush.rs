@@ -112,6 +112,8 @@ impl Flush {
         let mut left = 0;
         for (frame, state) in core.l2.frames_of(self.array) {
             match state {
+                // Written to while it was being written: its turn comes when that write has ended.
+                L2State::Dirty if core.l2.is_writing(frame) => left += 1,
                 L2State::Dirty => {
                     left += 1;
                     self.write_error(core)?;
