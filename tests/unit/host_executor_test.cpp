@@ -124,6 +124,42 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Grids,
                          testing::Values(Shape{1, 1}, Shape{1, 1024}, Shape{1000, 1},
                                          Shape{777, 33}, Shape{40, 1024}));
 
+void meet_kernel(std::atomic<std::uint64_t>* arrived, std::uint64_t expected) {
+    ++*arrived;
+    for (std::uint32_t attempt = 0; *arrived < expected; ++attempt) {
+        gpuio::platform::pause(attempt);
+    }
+}
+
+// One CPU thread: they can meet only if each lets the others run.
+TEST(HostExecutor, ThreadsRunSideBySide) {
+    gpuio::Context context(host_config(64, 1));
+    std::atomic<std::uint64_t> arrived = 0;
+    gpuio::launch(context, 4, 16, meet_kernel, &arrived, std::uint64_t{64});
+    context.synchronize();
+    EXPECT_EQ(arrived.load(), 64u);
+}
+
+void take_turns_kernel(Visits* visits, std::atomic<std::uint64_t>* wrong) {
+    const std::size_t index = gpuio::thread_index();
+    ++(*visits)[index];
+    for (std::uint32_t attempt = 0; attempt < 4; ++attempt) {
+        gpuio::platform::pause(attempt);
+        if (gpuio::thread_index() != index) ++*wrong;
+    }
+}
+
+// Far more than have room side by side.
+TEST(HostExecutor, LargeGridsOfWaitingThreadsGoInWaves) {
+    gpuio::Context context(host_config());
+    Visits visits(60 * 1024);
+    std::atomic<std::uint64_t> wrong = 0;
+    gpuio::launch(context, 60, 1024, take_turns_kernel, &visits, &wrong);
+    context.synchronize();
+    expect_one_visit_each(visits);
+    EXPECT_EQ(wrong.load(), 0u);
+}
+
 void add_one_kernel(gpuio::ArrayRef<std::uint32_t> words) {
     for (std::size_t i = gpuio::thread_index(); i < words.size(); i += gpuio::thread_count()) {
         words[i] += 1;
