@@ -141,6 +141,12 @@ private:
         return {view_.array, byte >> view_.page_shift};
     }
 
+    /// A cursor has come to the element from the page before.
+    GPUIO_DEVICE void prefetch_after(std::size_t index) const {
+        if (index >= view_.element_count) return;
+        device::prefetch_ahead(*view_.cache, view_.table, key_of(byte_of(index)));
+    }
+
     GPUIO_DEVICE void count_hit() const {
         platform::count(&device::statistics(*view_.cache).hits, 1);
     }

@@ -58,11 +58,22 @@ struct Victim {
     std::uint32_t frame;
 };
 
-/// A prefetch nobody came for: once the host has answered it, its frame can be had.
+/// In a frame's word of `frame_slots`, beside the slot: the hand has passed over its prefetch.
+inline constexpr std::uint64_t kPassedOver = std::uint64_t{1} << 63;
+
+/// A prefetch nobody came for: once the host has answered it, its frame can be had. It has a second
+/// chance as every page, or the hand would take what is just about to be used. (That the mark may
+/// hit another prefetch, if the frame changes hands meanwhile, only costs that one its chance.)
 GPUIO_DEVICE inline bool take_stale_prefetch(const Cache& cache, std::uint64_t* word,
                                              PageEntry entry) {
-    const Slot slot = unpack_slot(platform::load_acquire(cache.frame_slots + entry.frame()));
+    std::uint64_t* slot_word = cache.frame_slots + entry.frame();
+    const std::uint64_t packed = platform::load_acquire(slot_word);
+    const Slot slot = unpack_slot(packed);
     if (poll_answer(cache, slot).outcome == Outcome::kNone) return false;
+    if ((packed & kPassedOver) == 0) {
+        platform::fetch_or(slot_word, kPassedOver);
+        return false;
+    }
     std::uint64_t expected = entry.word();
     if (!platform::compare_exchange(word, expected, entry.with_flag(true).word())) return false;
     // Now owned. The slot was read before ownership, but ownership changes only through this

@@ -120,7 +120,7 @@ struct Cache {
     std::uint32_t frame_count;
     std::uint32_t slot_count;       ///< a power of two, at least 64
     std::uint32_t page_shift;
-    std::uint32_t reserved;
+    std::uint32_t ahead_pages;      ///< pages that all cursors may have brought ahead; 0: none
 };
 static_assert(sizeof(Cache) == 13 * 8 + 8 + 16);
 

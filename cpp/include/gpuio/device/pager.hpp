@@ -211,4 +211,28 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
     platform::store_release(word, owned.with_flag(false).with_frame(victim.frame).word());
 }
 
+/// Most bytes that one cursor has brought to L1 ahead of it.
+inline constexpr std::uint64_t kCursorAheadBytes = 2 << 20;
+
+/// Asks for the pages that follow `key`'s, to which a cursor has come from the page before. Half a
+/// window at a time, so that one wake-up of the service serves many pages. Does not wait.
+///
+/// The more threads there are, the shorter the windows: in a large grid other threads fill the time
+/// that one waits, and windows of all of them would push out pages in use.
+GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_ahead(const Cache& cache, std::uint64_t* table,
+                                                       PageKey key) {
+    const std::uint64_t share = cache.ahead_pages / platform::thread_count();
+    const std::uint64_t most = kCursorAheadBytes >> cache.page_shift;
+    const std::uint64_t window = share < most ? share : most;
+    if (window < 2) return;
+    const std::uint64_t page_count = cache.arrays[key.array].page_count;
+    const std::uint64_t middle = key.page + window / 2;
+    if (middle >= page_count) return;  // asked for already, unless the array is shorter than that
+    if (PageEntry{platform::load_relaxed(table + middle)}.state() != PageState::kInvalid) return;
+    const std::uint64_t left = page_count - key.page - 1;
+    for (std::uint64_t k = 1; k <= window && k <= left; ++k) {
+        prefetch_page(cache, table, {key.array, key.page + k});
+    }
+}
+
 }  // namespace gpuio::device

@@ -129,20 +129,23 @@ public:
     }
 
 private:
+    // Leaving the page is marked as unlikely, so that the compiler saves what a loop keeps in
+    // registers around the call there, and not around every element.
+
     GPUIO_DEVICE Value load(std::size_t index) {
-        if (holds(index) || move_to(index)) [[likely]] {
-            return plain_load(held_.at(index, sizeof(Value)));
+        if (!holds(index)) [[unlikely]] {
+            // Straddles two pages, or cannot be had.
+            if (!move_to(index)) return array_.load(index);
         }
-        return array_.load(index);  // straddles two pages, or cannot be had
+        return plain_load(held_.at(index, sizeof(Value)));
     }
 
     GPUIO_DEVICE void store(std::size_t index, const Value& value) {
-        if (holds(index) || move_to(index)) [[likely]] {
-            dirty_ = true;
-            plain_store(held_.at(index, sizeof(Value)), value);
-        } else {
-            array_.store(index, value);
+        if (!holds(index)) [[unlikely]] {
+            if (!move_to(index)) return array_.store(index, value);
         }
+        dirty_ = true;
+        plain_store(held_.at(index, sizeof(Value)), value);
     }
 
     GPUIO_DEVICE static Value plain_load(const std::byte* from) {
@@ -165,7 +168,9 @@ private:
 
     /// Holds the page of `index` instead. False when that cannot be; then nothing is held.
     GPUIO_DEVICE bool move_to(std::size_t index) {
+        const bool follows = held_.word != nullptr && index == held_.first + held_.count;
         release();
+        if (follows) array_.prefetch_after(index);
         held_ = hold(array_, index);
         return held_.count != 0;
     }
