@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "fiber_sanitizers.hpp"
+
 namespace gpuio::detail {
 
 /// A stack with an inaccessible page below it: a kernel that needs more ends with SIGSEGV instead
@@ -13,7 +15,7 @@ namespace gpuio::detail {
 class FiberStack {
 public:
     /// What a kernel may use, and up to 4 KiB more. Sanitizers make frames several times larger.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(GPUIO_FIBER_ASAN) || defined(GPUIO_FIBER_TSAN)
     static constexpr std::size_t kBytes = 256 * 1024;
 #else
     static constexpr std::size_t kBytes = 64 * 1024;

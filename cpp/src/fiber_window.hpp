@@ -1,16 +1,18 @@
 /// \file
 /// How many logical threads of a grid run side by side on one worker.
 ///
-/// Many is good: with the usual grid-stride loop all threads of the grid then move through the array
-/// together, and it is read once. With few, every few threads read it all again. Few is safe: a
-/// thread may hold pages by guards while it waits for one more, and when all frames are held by
+/// Many is good: with the usual grid-stride loop all threads of the grid then move through the
+/// array together, and it is read once. With few, every few threads read it all again. Few is safe:
+/// a thread may hold pages by guards while it waits for one more, and when all frames are held by
 /// threads that wait for frames, their accesses end with a timeout. Which of the two a kernel needs
-/// cannot be known before it runs, so the window opens step by step (docs/decisions/ has figures).
+/// cannot be known before it runs, so the window opens step by step. Figures are in
+/// docs/decisions/0002-host-device-fibers.md.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "fiber_sanitizers.hpp"
 #include "gpuio/device/layout.hpp"
 
 namespace gpuio::detail {
@@ -31,7 +33,7 @@ public:
     static constexpr std::uint32_t kWaitsBeforeGrowth = 8;
     static constexpr std::size_t kMostGrowth = 16;
     /// Fibers side by side on one worker. ThreadSanitizer can follow some thousand in a process.
-#if defined(__SANITIZE_THREAD__)
+#if defined(GPUIO_FIBER_TSAN)
     static constexpr std::size_t kMost = 64;
 #else
     static constexpr std::size_t kMost = 4096;

@@ -278,7 +278,8 @@ TEST(HostExecutor, ExceptionsOfThreadsThatTakeTurnsAreKeptApart) {
     EXPECT_EQ(wrong.load(), 0u);
 }
 
-void rounding_kernel(gpuio::ArrayRef<const std::uint32_t> words, std::atomic<std::uint64_t>* wrong) {
+void rounding_kernel(gpuio::ArrayRef<const std::uint32_t> words,
+                     std::atomic<std::uint64_t>* wrong) {
     const std::size_t index = gpuio::thread_index();
     const int before = std::fegetround();
     const int mine = index % 2 == 0 ? FE_UPWARD : FE_TOWARDZERO;
