@@ -80,10 +80,11 @@ impl SharedBlocks {
         words[0].store(status, Ordering::Release);
     }
 
-    /// Whether the device has stopped reading the source of this fault's answer.
+    /// Whether the device has stopped reading the source of this fault's answer. The slot may have
+    /// been used again since, and that use be over as well: the acknowledgement is then a later one.
     pub fn is_acknowledged(&self, fault: &Fault) -> bool {
         self.completion_words(fault.slot)
-            .is_none_or(|words| words[2].load(Ordering::Acquire) == u64::from(fault.generation))
+            .is_none_or(|words| has_reached(words[2].load(Ordering::Acquire), fault.generation))
     }
 
     fn completion_words(&self, slot: u32) -> Option<&[AtomicU64; 4]> {
@@ -119,5 +120,36 @@ impl SharedBlocks {
     pub fn set_alive(&self, alive: bool) {
         self.control_word(ControlWord::Alive)
             .store(u64::from(alive), Ordering::Release);
+    }
+}
+
+/// Whether an acknowledged generation is `generation` or one after it. Generations count from 1 to
+/// 65,535 and around; a slot is far fewer than half of that ahead of the service.
+fn has_reached(acknowledged: u64, generation: u32) -> bool {
+    const COUNT: u64 = 0xffff;
+    acknowledged != 0 && (acknowledged + COUNT - u64::from(generation)) % COUNT < COUNT / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_reached;
+
+    #[test]
+    fn later_acknowledgements_count_too() {
+        for (acknowledged, generation) in [(1, 1), (2, 1), (900, 1), (65_535, 65_535), (1, 65_535)]
+        {
+            assert!(
+                has_reached(acknowledged, generation),
+                "{acknowledged} {generation}"
+            );
+        }
+        for (acknowledged, generation) in
+            [(0, 1), (1, 2), (65_534, 65_535), (65_535, 1), (0, 65_535)]
+        {
+            assert!(
+                !has_reached(acknowledged, generation),
+                "{acknowledged} {generation}"
+            );
+        }
     }
 }
