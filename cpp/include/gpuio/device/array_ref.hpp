@@ -184,7 +184,9 @@ private:
     }
 
     // The slow paths are functions of their own, and take the array by value: taking its address
-    // would move it, and what the hit path keeps in registers, to the thread's stack.
+    // would move it, and what the hit path keeps in registers, to the thread's stack. So would a
+    // small element's; a large one is on the stack anyway.
+    using Passed = std::conditional_t<sizeof(Value) <= 16, Value, const Value&>;
 
     GPUIO_DEVICE GPUIO_NOINLINE static Value load_irregular(ArrayRef array, std::uint64_t byte) {
         if (!array.is_whole_and_aligned(byte)) return array.load_in_pieces(byte);
@@ -193,7 +195,7 @@ private:
     }
 
     GPUIO_DEVICE GPUIO_NOINLINE static void store_irregular(ArrayRef array, std::uint64_t byte,
-                                                            Value value) {
+                                                            Passed value) {
         if (!array.is_whole_and_aligned(byte)) return array.store_in_pieces(byte, value);
         if (!array.store_if_resident(byte, value)) store_by_fault(array, byte, value);
     }
@@ -205,11 +207,12 @@ private:
         const bool ok = device::with_page<device::Hold::kReleaseClean>(
             *view.cache, view.table, array.key_of(byte), byte - view.origin,
             [&](std::byte* page) { buffer.value = device::load_element<Value>(page + offset); });
-        return ok ? buffer.value : Value{};
+        if (!ok) buffer.value = device::empty_element<Value>();
+        return buffer.value;
     }
 
     GPUIO_DEVICE GPUIO_NOINLINE static void store_by_fault(ArrayRef array, std::uint64_t byte,
-                                                           Value value) {
+                                                           Passed value) {
         const device::ArrayView& view = array.view_;
         const std::uint64_t offset = array.offset_in_page(byte);
         device::with_page<device::Hold::kReleaseDirty>(
@@ -247,7 +250,8 @@ private:
             byte, [&](std::byte* from, std::size_t done, std::size_t count) {
                 device::load_bytes(buffer.bytes + done, from, count);
             });
-        return ok ? buffer.value : Value{};
+        if (!ok) buffer.value = device::empty_element<Value>();
+        return buffer.value;
     }
 
     GPUIO_DEVICE void store_in_pieces(std::uint64_t byte, const Value& value) const {
@@ -263,7 +267,7 @@ private:
         device::record_error(array.view_.cache->error,
                              static_cast<std::uint32_t>(device::DeviceError::kInvalidArgument), 0,
                              {array.view_.array, 0, index * sizeof(Value)});
-        return Value{};
+        return device::empty_element<Value>();
     }
 
     device::ArrayView view_;

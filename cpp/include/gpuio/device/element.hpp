@@ -47,12 +47,27 @@ union ElementBuffer {
     typename WordOf<kWordBytes<T>>::type words[sizeof(T) / kWordBytes<T>];
 };
 
+/// T{}: what an access that failed yields. For large elements word by word, because a compiler may
+/// write `T{}` as one store a byte, and take minutes over it.
+template <class T>
+GPUIO_DEVICE inline T empty_element() {
+    if constexpr (sizeof(T) <= 64 || !std::is_trivially_default_constructible_v<T>) {
+        return T{};
+    } else {
+        ElementBuffer<T> buffer;
+        GPUIO_UNROLL_WORDS
+        for (std::size_t k = 0; k < sizeof(T) / kWordBytes<T>; ++k) buffer.words[k] = 0;
+        return buffer.value;
+    }
+}
+
 /// Loads an element whose address is a multiple of `kWordBytes<T>`.
 template <class T>
 GPUIO_DEVICE inline T load_element(const std::byte* from) {
     using Word = typename WordOf<kWordBytes<T>>::type;
     ElementBuffer<T> buffer;
     const Word* words = reinterpret_cast<const Word*>(from);
+    GPUIO_UNROLL_WORDS
     for (std::size_t k = 0; k < sizeof(T) / sizeof(Word); ++k) {
         buffer.words[k] = platform::load_data(words + k);
     }
@@ -66,6 +81,7 @@ GPUIO_DEVICE inline void store_element(std::byte* to, const T& value) {
     ElementBuffer<T> buffer;
     buffer.value = value;
     Word* words = reinterpret_cast<Word*>(to);
+    GPUIO_UNROLL_WORDS
     for (std::size_t k = 0; k < sizeof(T) / sizeof(Word); ++k) {
         platform::store_data(words + k, buffer.words[k]);
     }
@@ -73,6 +89,7 @@ GPUIO_DEVICE inline void store_element(std::byte* to, const T& value) {
 
 /// Loads part of an element, at any address.
 GPUIO_DEVICE inline void load_bytes(std::byte* to, const std::byte* from, std::size_t count) {
+    GPUIO_UNROLL_WORDS
     for (std::size_t k = 0; k < count; ++k) {
         to[k] = static_cast<std::byte>(
             platform::load_data(reinterpret_cast<const std::uint8_t*>(from) + k));
@@ -81,6 +98,7 @@ GPUIO_DEVICE inline void load_bytes(std::byte* to, const std::byte* from, std::s
 
 /// Stores part of an element, at any address.
 GPUIO_DEVICE inline void store_bytes(std::byte* to, const std::byte* from, std::size_t count) {
+    GPUIO_UNROLL_WORDS
     for (std::size_t k = 0; k < count; ++k) {
         platform::store_data(reinterpret_cast<std::uint8_t*>(to) + k,
                              static_cast<std::uint8_t>(from[k]));

@@ -25,6 +25,7 @@ GPUIO_DEVICE inline T load_optimistically(const std::byte* from) {
     using Word = typename WordOf<kWordBytes<T>>::type;
     ElementBuffer<T> buffer;
     const Word* words = reinterpret_cast<const Word*>(from);
+    GPUIO_UNROLL_WORDS
     for (std::size_t k = 0; k < sizeof(T) / sizeof(Word); ++k) {
         buffer.words[k] = platform::load_data_acquire(words + k);
     }

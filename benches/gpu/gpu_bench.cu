@@ -1,0 +1,360 @@
+// What gpuio costs and gains on a card, each figure beside a reference that was measured in the same
+// run: accesses that hit, pages from host memory, fault round trips, files, memio, managed memory.
+//
+//     gpu_bench [PART...]     parts: warm host faults memio files uvm; without any, all
+//
+// Files go to TMPDIR. `localio_rate` beside this program is the reference for files.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+
+#include "kernels.cuh"
+#include "measure.cuh"
+
+using namespace gpu_bench;
+
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kBlocks = 1056;  // 8 blocks of 256 threads on each of 132 multiprocessors
+constexpr std::uint64_t kThreads = 256;
+constexpr std::uint64_t kWarps = kBlocks * kThreads / 32;
+
+std::string g_folder;  // of this program
+
+using Memory = Buffer<Word>;
+constexpr auto kDevice = Memory::Kind::kDevice;
+constexpr auto kPinned = Memory::Kind::kPinned;
+constexpr auto kManaged = Memory::Kind::kManaged;
+
+gpuio::Config config_of(std::uint64_t page_bytes, std::uint64_t l1_bytes, std::uint64_t l2_bytes) {
+    gpuio::Config config;
+    config.device = "cuda:0";
+    config.page_bytes = page_bytes;
+    config.l1_capacity_bytes = l1_bytes;
+    config.l2_capacity_bytes = l2_bytes;
+    config.prefetch = false;
+    return config;
+}
+
+/// A file of `bytes` that are not zeros, removed at the end.
+class File {
+public:
+    explicit File(std::uint64_t bytes) {
+        path_ = (std::filesystem::temp_directory_path() / "gpuio-bench-XXXXXX").string();
+        descriptor_ = ::mkstemp(path_.data());
+        if (descriptor_ < 0) throw std::runtime_error("cannot make a file in TMPDIR");
+        std::vector<std::uint64_t> block(8 * kMiB / 8);
+        for (std::size_t k = 0; k < block.size(); ++k) block[k] = mix(k);
+        for (std::uint64_t at = 0; at < bytes; at += 8 * kMiB) {
+            block[0] = at;
+            if (::pwrite(descriptor_, block.data(), 8 * kMiB, off_t(at)) != ssize_t(8 * kMiB)) {
+                throw std::runtime_error("cannot fill a file in TMPDIR");
+            }
+        }
+        ::fsync(descriptor_);
+    }
+    ~File() {
+        ::close(descriptor_);
+        ::unlink(path_.c_str());
+    }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    const std::string& path() const { return path_; }
+    std::string uri(const char* query) const { return "localio://" + path_ + "?" + query; }
+
+private:
+    std::string path_;
+    int descriptor_ = -1;
+};
+
+/// Brings all of an array to L2, and nothing to L1.
+void warm_l2(const gpuio::GPUIOArray<const Word>& a) {
+    std::vector<Word> piece(kMiB);
+    for (std::uint64_t at = 0; at < a.size(); at += piece.size()) {
+        const std::uint64_t count = std::min<std::uint64_t>(piece.size(), a.size() - at);
+        a.read(at, std::span<Word>(piece.data(), count));
+    }
+}
+
+std::string size_name(std::uint64_t bytes) {
+    return bytes < 1024 ? std::to_string(bytes) + " B" : std::to_string(bytes >> 10) + " KiB";
+}
+
+/// Both kernels of a pair over the same grid; billions of elements a second.
+template <class OfArray, class OfMemory, class... Args>
+void pair(const char* name, gpuio::Context& context, const gpuio::GPUIOArray<const Word>& a,
+          const Memory& plain, double elements, OfArray of_array, OfMemory of_memory,
+          Args... args) {
+    const double ours = seconds(stream_of(context), [&] {
+        gpuio::launch(context, kBlocks, kThreads, of_array, a.ref(), args...);
+    });
+    context.synchronize();
+    const double raw = seconds(nullptr, [&] {
+        of_memory<<<kBlocks, kThreads>>>(Plain{plain.data()}, args...);
+    });
+    CHECK_CUDA(cudaGetLastError());
+    figure(name, elements / ours / 1e9, "G/s", "raw kernel", elements / raw / 1e9);
+}
+
+/// Accesses that hit.
+void warm() {
+    const std::uint64_t bytes = 256 * kMiB, count = bytes / sizeof(Word);
+    for (const std::uint64_t page_bytes : {4096ull, 65536ull}) {
+        gpuio::Context context(config_of(page_bytes, bytes + 32 * kMiB, 16 * kMiB));
+        gpuio::GPUIOArray<const Word> a(context, "memio://cpu/dram", count);
+        Memory plain(kDevice, count);
+        Memory sink(kDevice, 1);
+        CHECK_CUDA(cudaMemset(plain.data(), 1, bytes));
+        gpuio::launch(context, kBlocks, kThreads, read_in_order<Paged>, a.ref(), count,
+                      sink.data());
+        context.synchronize();
+        const std::string suffix = ", pages of " + size_name(page_bytes);
+        const double random = double(kBlocks * kThreads) * 256;
+        pair(("warm a[i] random" + suffix).c_str(), context, a, plain, random, read_random<Paged>,
+             read_random<Plain>, count - 1, 256u, sink.data());
+        pair(("warm a[i] in order" + suffix).c_str(), context, a, plain, double(count),
+             read_in_order<Paged>, read_in_order<Plain>, count, sink.data());
+        const std::uint64_t chunk = std::min<std::uint64_t>(page_bytes, 16384) / sizeof(Word);
+        pair(("warm cursor p[k]" + suffix).c_str(), context, a, plain, double(count),
+             read_by_cursor<Paged>, read_by_cursor<Plain>, count, chunk, sink.data());
+        pair(("warm run()" + suffix).c_str(), context, a, plain, double(count),
+             read_by_run<Paged>, read_by_run<Plain>, count, chunk, sink.data());
+    }
+}
+
+/// Gigabytes a second of a gather of whole records through an array.
+double gather_rate(gpuio::Context& context, const gpuio::GPUIOArray<const Word>& a,
+                   std::uint64_t record_bytes, std::uint64_t wanted, std::uint64_t warps,
+                   Word* sink, int rounds = 3) {
+    const std::uint64_t record = record_bytes / sizeof(Word);
+    std::uint64_t seed = 1;
+    const double time = seconds(
+        stream_of(context),
+        [&] {
+            gpuio::launch(context, std::max<std::uint64_t>(warps / 8, 1), kThreads, gather<Paged>,
+                          a.ref(), a.size() / record, record, wanted, seed, sink);
+            seed += wanted;
+        },
+        rounds);
+    context.synchronize();
+    return double(wanted * record_bytes) / time / 1e9;
+}
+
+/// The same from plain memory.
+double plain_gather_rate(const Memory& memory, std::uint64_t bytes, std::uint64_t record_bytes,
+                         std::uint64_t wanted, Word* sink) {
+    const std::uint64_t record = record_bytes / sizeof(Word);
+    std::uint64_t seed = 1;
+    const double time = seconds(
+        nullptr,
+        [&] {
+            gather<Plain><<<kBlocks, kThreads>>>(Plain{memory.data()}, bytes / record_bytes, record,
+                                                 wanted, seed, sink);
+            seed += wanted;
+        },
+        3);
+    CHECK_CUDA(cudaGetLastError());
+    return double(wanted * record_bytes) / time / 1e9;
+}
+
+/// Pages from host memory: all of the data is in L2, a part of it in L1.
+void host() {
+    const std::uint64_t bytes = 256 * kMiB;
+    Memory pinned(kPinned, bytes / sizeof(Word));
+    Memory device(kDevice, bytes / sizeof(Word));
+    Memory sink(kDevice, 1);
+    std::memset(pinned.data(), 1, bytes);
+    const double copy = double(bytes) / 1e9 / seconds(nullptr, [&] {
+        CHECK_CUDA(cudaMemcpyAsync(device.data(), pinned.data(), bytes, cudaMemcpyHostToDevice));
+    });
+    figure("cudaMemcpyAsync from pinned memory", copy, "GB/s");
+    File file(bytes);
+    for (const std::uint64_t page_bytes : {512, 4096, 16384, 65536, 262144}) {
+        gpuio::Context context(config_of(page_bytes, 32 * kMiB, bytes + 16 * kMiB));
+        gpuio::GPUIOArray<const Word> a(context, file.uri("direct=0"), bytes / sizeof(Word));
+        warm_l2(a);
+        const std::uint64_t wanted = bytes / 2 / page_bytes;
+        // No more warps than half the frames: each holds one.
+        const std::uint64_t warps = std::min(kWarps, 16 * kMiB / page_bytes);
+        const gpuio::Stats before = a.stats();
+        const double ours = gather_rate(context, a, page_bytes, wanted, warps, sink.data());
+        const gpuio::Stats after = a.stats();
+        const double plain = plain_gather_rate(pinned, bytes, page_bytes, wanted, sink.data());
+        const std::string name = "pages of " + size_name(page_bytes) + " from L2";
+        figure(name, ours, "GB/s", "zero-copy gather", plain);
+        figure(name, ours, "GB/s", "cudaMemcpyAsync", copy);
+        figure(name + ", pages", ours * 1e3 / double(page_bytes), "M/s");
+        figure(name + ", of these missed",
+               double(after.l1_misses - before.l1_misses) / double(4 * wanted), "");
+    }
+}
+
+/// Round trips of faults for pages that are in L2.
+void faults() {
+    constexpr std::uint64_t page_bytes = 4096, page = page_bytes / sizeof(Word);
+    const std::uint64_t bytes = 512 * kMiB;
+    File file(bytes);
+    gpuio::Config config = config_of(page_bytes, 64 * kMiB, bytes + 16 * kMiB);
+    config.request_slots = 4096;
+    gpuio::Context context(config);
+    gpuio::GPUIOArray<const Word> a(context, file.uri("direct=0"), bytes / sizeof(Word));
+    warm_l2(a);
+    Buffer<std::uint32_t> took(Buffer<std::uint32_t>::Kind::kDevice, 1 << 17);
+    gpuio::launch(context, 1, 32, time_faults, a.ref(), bytes / page_bytes - 64, page, 16u,
+                  took.data());
+    context.synchronize();
+    std::uint64_t first = 0;
+    const std::pair<unsigned, unsigned> loads[] = {
+        {1, 200}, {16, 200}, {256, 100}, {1024, 32}, {4096, 15}};
+    for (const auto& [warps, each] : loads) {
+        const std::uint64_t count = std::uint64_t{warps} * each;
+        cudaEvent_t begin, end;
+        CHECK_CUDA(cudaEventCreate(&begin));
+        CHECK_CUDA(cudaEventCreate(&end));
+        CHECK_CUDA(cudaEventRecord(begin, stream_of(context)));
+        // One warp a block, so that few warps spread over many multiprocessors.
+        gpuio::launch(context, warps, 32, time_faults, a.ref(), first, page, each, took.data());
+        CHECK_CUDA(cudaEventRecord(end, stream_of(context)));
+        context.synchronize();
+        float milliseconds = 0;
+        CHECK_CUDA(cudaEventElapsedTime(&milliseconds, begin, end));
+        std::vector<std::uint32_t> all(count);
+        CHECK_CUDA(cudaMemcpy(all.data(), took.data(), count * 4, cudaMemcpyDeviceToHost));
+        std::sort(all.begin(), all.end());
+        const std::string name = "faults, " + std::to_string(warps) + " warps";
+        figure(name, double(count) / milliseconds, "k/s");
+        figure(name + ", median", all[count / 2] / 1e3, "us");
+        figure(name + ", 99th percentile", all[count * 99 / 100] / 1e3, "us");
+        first += count;
+        CHECK_CUDA(cudaEventDestroy(begin));
+        CHECK_CUDA(cudaEventDestroy(end));
+    }
+}
+
+/// Host memory as an array: cached, and in place.
+void memio() {
+    const std::uint64_t bytes = 256 * kMiB, count = bytes / sizeof(Word);
+    Memory pinned(kPinned, count);
+    Memory sink(kDevice, 1);
+    std::memset(pinned.data(), 1, bytes);
+    gpuio::Context context(config_of(4096, 32 * kMiB, 16 * kMiB));
+    const unsigned each = 16;
+    const double reads = double(kBlocks * kThreads) * each;
+    const double raw = reads / 1e9 / seconds(nullptr, [&] {
+        read_random<Plain><<<kBlocks, kThreads>>>(Plain{pinned.data()}, count - 1, each,
+                                                  sink.data());
+    });
+    CHECK_CUDA(cudaGetLastError());
+    for (const char* policy : {"bypass", "cached"}) {
+        gpuio::GPUIOArray<const Word> a(
+            context, std::string("memio://cpu/dram?policy=") + policy, count);
+        if (std::strcmp(policy, "bypass") == 0) {
+            const double ours = reads / 1e9 / seconds(stream_of(context), [&] {
+                gpuio::launch(context, kBlocks, kThreads, read_random<Paged>, a.ref(), count - 1,
+                              each, sink.data());
+            });
+            context.synchronize();
+            figure("memio bypass, a[i] random", ours, "G/s", "zero-copy kernel", raw);
+        }
+        const std::uint64_t wanted = bytes / 2 / 4096;
+        const double ours = gather_rate(context, a, 4096, wanted, 4096, sink.data());
+        const double plain = plain_gather_rate(pinned, bytes, 4096, wanted, sink.data());
+        figure(std::string("memio ") + policy + ", 4 KiB records", ours, "GB/s",
+               "zero-copy gather", plain);
+    }
+}
+
+/// The figure of `name=` in what `localio_rate` prints; 0 without that program.
+double engine_rate(const File& file, const char* load, const char* name) {
+    const std::string command = g_folder + "/localio_rate " + file.path() + " 3 " + load;
+    FILE* pipe = ::popen(command.c_str(), "r");
+    if (pipe == nullptr) return 0;
+    char line[256] = {};
+    double rate = 0;
+    while (std::fgets(line, sizeof line, pipe) != nullptr) {
+        const char* at = std::strstr(line, name);
+        if (at != nullptr) rate = std::atof(at + std::strlen(name));
+    }
+    ::pclose(pipe);
+    return rate;
+}
+
+/// Pages from a file past the page cache.
+void files() {
+    const std::uint64_t bytes = 2048 * kMiB;
+    File file(bytes);
+    Memory sink(kDevice, 1);
+    const double iops = engine_rate(file, "random", "iops=");
+    const double stream = engine_rate(file, "sequential", "MiB_per_s=") * double(kMiB) / 1e9;
+    for (const std::uint64_t page_bytes : {4096, 65536}) {
+        gpuio::Context context(config_of(page_bytes, 32 * kMiB, 64 * kMiB));
+        gpuio::GPUIOArray<const Word> a(context, file.uri("direct=1"), bytes / sizeof(Word));
+        const std::uint64_t wanted = page_bytes == 4096 ? 40'000 : 8'000;
+        const double ours = gather_rate(context, a, page_bytes, wanted, 256, sink.data());
+        const std::string name = "file, random pages of " + size_name(page_bytes);
+        if (page_bytes == 4096) {
+            figure(name, ours * 1e6 / double(page_bytes), "k/s", "localio_rate", iops / 1e3);
+        } else {
+            figure(name, ours, "GB/s", "localio, 1 MiB seq.", stream);
+        }
+        std::printf("        %s\n", a.path().c_str());
+    }
+}
+
+/// Managed memory, for comparison: pages that the host touched last.
+void uvm() {
+    const std::uint64_t bytes = 256 * kMiB;
+    Memory managed(kManaged, bytes / sizeof(Word));
+    Memory sink(kDevice, 1);
+    const std::uint64_t wanted = 16'384;
+    std::vector<double> times;
+    for (std::uint64_t round = 0; round < 4; ++round) {
+        std::memset(managed.data(), int(round) + 1, bytes);  // brings it all back to the host
+        const auto start = std::chrono::steady_clock::now();
+        gather<Plain><<<kBlocks, kThreads>>>(Plain{managed.data()}, bytes / 4096, 1024, wanted,
+                                             round * wanted, sink.data());
+        CHECK_CUDA(cudaDeviceSynchronize());
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+        if (round > 0) times.push_back(took.count());
+    }
+    File file(bytes);
+    gpuio::Context context(config_of(4096, 32 * kMiB, bytes + 16 * kMiB));
+    gpuio::GPUIOArray<const Word> a(context, file.uri("direct=0"), bytes / sizeof(Word));
+    warm_l2(a);
+    const double ours = gather_rate(context, a, 4096, wanted, 4096, sink.data());
+    figure("4 KiB records from L2", ours, "GB/s", "managed memory",
+           double(wanted * 4096) / median(times) / 1e9);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    g_folder = std::filesystem::absolute(argv[0]).parent_path().string();
+    int devices = 0;
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
+        std::printf("skipped: no GPU\n");
+        return 77;
+    }
+    const std::pair<const char*, void (*)()> parts[] = {
+        {"warm", warm}, {"host", host}, {"faults", faults},
+        {"memio", memio}, {"files", files}, {"uvm", uvm},
+    };
+    int failed = 0;
+    for (const auto& [name, part] : parts) {
+        const bool wanted =
+            argc < 2 || std::any_of(argv + 1, argv + argc,
+                                    [&](const char* it) { return std::strcmp(it, name) == 0; });
+        if (!wanted) continue;
+        try {
+            part();
+        } catch (const std::exception& error) {
+            std::printf("FAILED  %s: %s\n", name, error.what());
+            failed = 1;
+        }
+    }
+    return failed;
+}
