@@ -135,7 +135,8 @@ double gather_rate(gpuio::Context& context, const gpuio::GPUIOArray<const Word>&
     const double time = seconds(
         stream_of(context),
         [&] {
-            gpuio::launch(context, std::max<std::uint64_t>(warps / 8, 1), kThreads, gather<Paged>,
+            // Small blocks, so that few warps spread over all multiprocessors.
+            gpuio::launch(context, std::max<std::uint64_t>(warps / 2, 1), 64, gather<Paged>,
                           a.ref(), a.size() / record, record, wanted, seed, sink);
             seed += wanted;
         },
@@ -163,7 +164,7 @@ double plain_gather_rate(const Memory& memory, std::uint64_t bytes, std::uint64_
 
 /// Pages from host memory: all of the data is in L2, a part of it in L1.
 void host() {
-    const std::uint64_t bytes = 256 * kMiB;
+    const std::uint64_t bytes = 1024 * kMiB;
     Memory pinned(kPinned, bytes / sizeof(Word));
     Memory device(kDevice, bytes / sizeof(Word));
     Memory sink(kDevice, 1);
@@ -174,12 +175,12 @@ void host() {
     figure("cudaMemcpyAsync from pinned memory", copy, "GB/s");
     File file(bytes);
     for (const std::uint64_t page_bytes : {512, 4096, 16384, 65536, 262144}) {
-        gpuio::Context context(config_of(page_bytes, 32 * kMiB, bytes + 16 * kMiB));
+        gpuio::Context context(config_of(page_bytes, 128 * kMiB, bytes + 16 * kMiB));
         gpuio::GPUIOArray<const Word> a(context, file.uri("direct=0"), bytes / sizeof(Word));
         warm_l2(a);
-        const std::uint64_t wanted = bytes / 2 / page_bytes;
+        const std::uint64_t wanted = bytes / 4 / page_bytes;
         // No more warps than half the frames: each holds one.
-        const std::uint64_t warps = std::min(kWarps, 16 * kMiB / page_bytes);
+        const std::uint64_t warps = std::min(kWarps, 64 * kMiB / page_bytes);
         const gpuio::Stats before = a.stats();
         const double ours = gather_rate(context, a, page_bytes, wanted, warps, sink.data());
         const gpuio::Stats after = a.stats();
