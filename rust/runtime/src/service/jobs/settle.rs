@@ -35,6 +35,7 @@ impl Settle {
             self.asked = true;
         }
         if self.repairs {
+            core.drop_faults();
             if !core.has_no_faults() {
                 return Ok(Turn::Waiting);
             }
