@@ -73,6 +73,9 @@ pub struct Array {
     pub writable: bool,
     /// Where its bytes are.
     pub placement: Placement,
+    /// Whether a pinned array holds its resource's bytes. Until it does, storing it would destroy
+    /// them. True for others.
+    pub filled: bool,
     /// Looks for sequences in its misses; none if read-ahead is off.
     pub detector: Option<SequenceDetector>,
     /// Why the last write of one of its pages failed. Taken by flush.

@@ -149,6 +149,7 @@ fn place(
         resource,
         writable: request.writable,
         placement,
+        filled: pinned == 0,
         detector,
         write_error: None,
         read_bytes: 0,

@@ -43,11 +43,12 @@ impl LoadPinned {
         if let Some(error) = load_error(core, id) {
             return Err(error);
         }
-        let Some(array) = core.array(self.array) else {
+        let Some(array) = core.array_mut(self.array) else {
             return Ok(Turn::Done(Ok(())));
         };
         let page_count = array.geometry.page_count;
         if self.next_page == page_count {
+            array.filled = true;
             return Ok(Turn::Done(Ok(())));
         }
         let ahead = self.next_page..page_count.min(self.next_page + LOAD_AHEAD_PAGES);
@@ -106,7 +107,7 @@ pub struct StorePinned {
 impl StorePinned {
     /// Moves as many pages as L2 has room for. No kernel of the context runs.
     pub fn run(&mut self, core: &mut Core, array: u32) -> Result<Pulled> {
-        let Some(entry) = core.array(array).filter(|it| it.writable) else {
+        let Some(entry) = core.array(array).filter(|it| it.writable && it.filled) else {
             return Ok(Pulled::All);
         };
         let page_count = entry.geometry.page_count;
