@@ -1,5 +1,5 @@
-// What gpuio costs and gains on a card, each figure beside a reference that was measured in the same
-// run: accesses that hit, pages from host memory, fault round trips, files, memio, managed memory.
+// What gpuio costs and gains on a card, each figure beside a reference that was measured in the
+// same run: accesses that hit, pages from host memory, fault round trips, files, managed memory.
 //
 //     gpu_bench [PART...]     parts: warm host faults memio files uvm; without any, all
 //

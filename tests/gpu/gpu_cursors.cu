@@ -1,5 +1,5 @@
-// Cursors (pin guards), runs and device prefetch, read-only and writable, a page a thread and a page
-// a warp, with as many pins at a time as the frames allow.
+// Cursors (pin guards), runs and device prefetch, read-only and writable, a page a thread and a
+// page a warp, with as many pins at a time as the frames allow.
 #include "support.cuh"
 
 using namespace gpu_test;

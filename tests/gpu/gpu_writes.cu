@@ -128,7 +128,7 @@ int main(int argc, char** argv) {
         {
             {"512 B, 64 + 64 frames", [=] { write_then_modify(512, 64, 64, small, 1, ""); }},
             {"4 KiB, 64 + 64 frames", [=] { write_then_modify(4096, 64, 64, small, 1, ""); }},
-            {"4 KiB, 256 + 1024, slices", [=] { write_then_modify(4096, 256, 1024, large, 7, ""); }},
+            {"4 KiB, 256 + 1024", [=] { write_then_modify(4096, 256, 1024, large, 7, ""); }},
             {"4 KiB, buffered", [=] { write_then_modify(4096, 128, 128, small, 1, "direct=0"); }},
             {"64 KiB, 96 + 96", [=] { write_then_modify(64 << 10, 96, 96, large + 2, 1, ""); }},
             {"256 KiB, 64 + 48", [=] { write_then_modify(256 << 10, 64, 48, large + 3, 1, ""); }},
