@@ -97,5 +97,5 @@ std::vector<Case> cases() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    return run(argc, argv, cases<1, 2, 3, 4, 8, 12, 16, 24, 33, 256>());
+    return run(argc, argv, cases<1, 2, 3, 4, 8, 12, 16, 24, 33, 256, 4096>());
 }
