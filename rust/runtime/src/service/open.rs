@@ -10,6 +10,9 @@ use gpuio_engines::engine::{Engine, OpenOptions, ResourceId, ResourceInfo};
 use gpuio_memory::device::DeviceMemory;
 use gpuio_memory::layout::{ArrayDescriptor, ArrayView, MAX_ARRAYS};
 
+/// Devices register host memory in multiples of this.
+const REGISTERED_BYTES: u64 = 4096;
+
 /// What is to be opened.
 pub struct OpenArray {
     /// The resource.
@@ -53,9 +56,11 @@ pub fn open_array(core: &mut Core, request: &OpenArray) -> Result<Opened> {
     )
     .map_err(|error| error.with_resource(request.uri.text.clone()))?;
     let id = vacant_id(core)?;
-    // Memory is opened in whole pages, because kernels copy whole pages from it.
+    // Memory is opened in whole pages, because kernels copy whole pages from it; and in the units
+    // that devices register.
     let needed_bytes = match request.uri.engine {
-        EngineUri::Memio(_) => geometry.base + geometry.page_count * geometry.page_bytes,
+        EngineUri::Memio(_) => (geometry.base + geometry.page_count * geometry.page_bytes)
+            .next_multiple_of(REGISTERED_BYTES),
         _ => geometry.resource_end(),
     };
     let options = OpenOptions {

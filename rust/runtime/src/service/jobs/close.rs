@@ -78,7 +78,9 @@ impl Close {
             }
         }
         if let Some(mapped) = array.placement.mapped() {
-            core.device.unregister_host(mapped.host);
+            // Registered from the memory's start, which lies before page 0 by the array's base.
+            core.device
+                .unregister_host(mapped.host - array.geometry.base as usize);
         }
         core.engines.close(array.resource);
         Turn::Done(std::mem::replace(&mut self.outcome, Ok(())))
