@@ -9,7 +9,8 @@ use crate::service::core::{Core, Load};
 use crate::service::transfers::Waiter;
 use gpuio_core::Result;
 
-/// Pages read ahead while a pinned array is filled.
+/// Pages read ahead while a pinned array is filled, at most; and no more than a quarter of L2, or
+/// they would push out the page whose turn it is.
 const LOAD_AHEAD_PAGES: u64 = 64;
 
 /// Device address of a page of a pinned array.
@@ -51,15 +52,23 @@ impl LoadPinned {
             array.filled = true;
             return Ok(Turn::Done(Ok(())));
         }
-        let ahead = self.next_page..page_count.min(self.next_page + LOAD_AHEAD_PAGES);
-        core.read_ahead(self.array, ahead);
+        if !self.waits {
+            let window = LOAD_AHEAD_PAGES
+                .min(u64::from(core.l2.frame_count() / 4))
+                .max(1);
+            let ahead = self.next_page..page_count.min(self.next_page + window);
+            core.read_ahead(self.array, ahead);
+        }
         let key = PageKey {
             array: self.array,
             page: self.next_page,
         };
         let Some(frame) = core.l2.find(key) else {
             return match core.start_load(key) {
-                Load::Started(_) => Ok(Turn::Advanced),
+                Load::Started(_) => {
+                    self.waits = false;
+                    Ok(Turn::Advanced)
+                }
                 Load::NoRoom => Ok(Turn::Waiting),
                 Load::Failed(error) => Err(error),
             };
@@ -72,6 +81,7 @@ impl LoadPinned {
             return Ok(Turn::Waiting);
         }
         self.waits = false;
+        core.l2.look_up(key);
         let Some(target) = page_address(core, self.array, self.next_page) else {
             return Ok(Turn::Done(Ok(())));
         };
