@@ -153,6 +153,7 @@ private:
             return *reinterpret_cast<const Value*>(from);
         }
         device::ElementBuffer<Value> buffer;
+        GPUIO_UNROLL_WORDS
         for (std::size_t k = 0; k < sizeof(Value); ++k) buffer.bytes[k] = from[k];
         return buffer.value;
     }
@@ -163,6 +164,7 @@ private:
         }
         device::ElementBuffer<Value> buffer;
         buffer.value = value;
+        GPUIO_UNROLL_WORDS
         for (std::size_t k = 0; k < sizeof(Value); ++k) to[k] = buffer.bytes[k];
     }
 
