@@ -1,5 +1,5 @@
-// Elements of 1 to 4096 bytes, at even and odd offsets in the file, straddling pages: what a kernel
-// reads and writes is compared with the file, byte by byte.
+// Elements of 1 to 256 bytes (nvcc takes minutes over larger ones), at even and odd offsets in the
+// file, straddling pages: what a kernel reads and writes is compared with the file, byte by byte.
 #include "support.cuh"
 
 using namespace gpu_test;
@@ -47,6 +47,16 @@ GPUIO_KERNEL void invert_elements(gpuio::ArrayRef<Bytes<size>> a) {
     }
 }
 
+/// The array's bytes are inverted, those around it are not.
+void expect_inverted(const TempFile& file, std::uint64_t offset, std::uint64_t end) {
+    const auto after = file.read<unsigned char>(0, end + 100);
+    for (std::uint64_t k = 0; k < after.size(); ++k) {
+        const bool inside = k >= offset && k < end;
+        const auto expected = static_cast<unsigned char>(inside ? ~file_byte(k) : file_byte(k));
+        CHECK_EQ(unsigned{after[k]}, unsigned{expected});
+    }
+}
+
 /// Elements that straddle pages have no place of their own: neighbours share bytes' words, so one
 /// element is written by one thread, but pages are shared by many.
 template <std::size_t size>
@@ -68,12 +78,7 @@ void check_size(std::uint64_t page_bytes, std::uint64_t offset) {
         gpuio::launch(context, 33, 96, invert_elements<size>, a.ref());
         context.synchronize();
         a.flush();
-    }
-    const auto after = file.read<unsigned char>(0, bytes + 100);
-    for (std::uint64_t k = 0; k < after.size(); ++k) {
-        const bool inside = k >= offset && k < bytes;
-        const auto expected = static_cast<unsigned char>(inside ? ~file_byte(k) : file_byte(k));
-        CHECK_EQ(unsigned{after[k]}, unsigned{expected});
+        expect_inverted(file, offset, bytes);
     }
 }
 
@@ -97,5 +102,5 @@ std::vector<Case> cases() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    return run(argc, argv, cases<1, 2, 3, 4, 8, 12, 16, 24, 33, 256, 4096>());
+    return run(argc, argv, cases<1, 2, 3, 4, 8, 12, 16, 24, 33, 256>());
 }
