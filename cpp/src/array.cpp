@@ -53,7 +53,7 @@ ArrayImpl::ArrayImpl(std::shared_ptr<ContextImpl> context, std::string_view uri,
 
 ArrayImpl::~ArrayImpl() {
     try {
-        context_->wait_for_kernels();
+        const auto quiet = context_->without_kernels();
         bridge::Status status;
         bridge::array_close(*core_, status);
     } catch (const Error&) {
@@ -62,7 +62,7 @@ ArrayImpl::~ArrayImpl() {
 }
 
 void ArrayImpl::flush() {
-    context_->wait_for_kernels();
+    const auto quiet = context_->without_kernels();
     bridge::Status status;
     bridge::array_flush(*core_, status);
     check(status);
@@ -75,14 +75,14 @@ void ArrayImpl::prefetch(std::uint64_t first_byte, std::uint64_t length) {
 }
 
 void ArrayImpl::read(std::uint64_t first_byte, void* to, std::size_t length) {
-    context_->wait_for_kernels();
+    const auto quiet = context_->without_kernels();
     bridge::Status status;
     bridge::array_read(*core_, first_byte, {static_cast<std::uint8_t*>(to), length}, status);
     check(status);
 }
 
 void ArrayImpl::write(std::uint64_t first_byte, const void* from, std::size_t length) {
-    context_->wait_for_kernels();
+    const auto quiet = context_->without_kernels();
     bridge::Status status;
     bridge::array_write(*core_, first_byte, {static_cast<const std::uint8_t*>(from), length},
                         status);

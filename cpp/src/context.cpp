@@ -101,6 +101,21 @@ ContextImpl::ContextImpl(const Config& config)
 
 ContextImpl::~ContextImpl() { executor_.wait(); }
 
+std::unique_lock<std::shared_mutex> ContextImpl::admit_launch() {
+    std::lock_guard turn(door_);
+    return std::unique_lock(launches_);
+}
+
+std::shared_lock<std::shared_mutex> ContextImpl::without_kernels() {
+    std::shared_lock<std::shared_mutex> held;
+    {
+        std::lock_guard turn(door_);
+        held = std::shared_lock(launches_);
+    }
+    wait_for_kernels();
+    return held;
+}
+
 void ContextImpl::launch_on_host(std::uint64_t blocks, std::uint64_t threads_per_block,
                                  std::function<void()> body) {
     executor_.launch(blocks, threads_per_block, std::move(body));
@@ -116,7 +131,7 @@ void ContextImpl::wait_for_kernels() {
 }
 
 void ContextImpl::synchronize() {
-    wait_for_kernels();
+    const auto quiet = without_kernels();
     bridge::Status status;
     bridge::context_settle(*core_, status);
     if (std::exception_ptr thrown = executor_.take_exception()) std::rethrow_exception(thrown);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <string>
 
 #include "gpuio-bindings/src/bridge.rs.h"
@@ -19,6 +21,7 @@ public:
     const DeviceInfo& device() const override { return device_; }
     std::uint64_t page_bytes() const override { return effective_.page_bytes; }
     void* stream() const override { return reinterpret_cast<void*>(effective_.stream); }
+    std::unique_lock<std::shared_mutex> admit_launch() override;
     void launch_on_host(std::uint64_t blocks, std::uint64_t threads_per_block,
                         std::function<void()> body) override;
     void note_launch() override;
@@ -28,6 +31,9 @@ public:
     void stop_service() override;
     std::uint64_t service_sleeps() const override;
 
+    /// Waits for the kernels. As long as the result lives, none is launched.
+    std::shared_lock<std::shared_mutex> without_kernels();
+
     const bridge::ContextSlot& core() const { return *core_; }
     HostExecutor& executor() { return executor_; }
 
@@ -35,6 +41,8 @@ private:
     rust::Box<bridge::ContextSlot> core_;
     bridge::Effective effective_;
     DeviceInfo device_;
+    std::mutex door_;              ///< taken first, so that neither kind of lock starves the other
+    std::shared_mutex launches_;   ///< exclusive: a launch; shared: calls that look at data
     HostExecutor executor_;  ///< last: its threads end before the core they use
 };
 

@@ -14,7 +14,8 @@
 namespace gpuio {
 
 /// Starts `kernel(args...)` on `blocks * threads_per_block` threads: on the GPU where the context
-/// has one, else on CPU threads. Does not wait; kernels of one context run one after the other, in
+/// has one, else on CPU threads. Does not wait, unless another thread is in a call that looks at the
+/// context's data (`synchronize`; `flush`, `read`, `write` of an array); kernels of one context run one after the other, in
 /// the order of their launches. `Context::synchronize` waits and reports.
 ///
 /// A file compiled by a C++ compiler can launch on the host device, one compiled by nvcc on a GPU:
@@ -35,6 +36,7 @@ void launch(const Context& context, std::uint64_t blocks, std::uint64_t threads_
     if (blocks == 0 || threads_per_block == 0 || blocks > 0x7fffffff || threads_per_block > 1024) {
         detail::throw_bad_grid(blocks, threads_per_block);
     }
+    const auto admitted = state.admit_launch();
 #if defined(__CUDACC__)
     if (!context.on_gpu()) detail::throw_wrong_compiler(false);
     kernel<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0,
