@@ -61,7 +61,7 @@ struct Config {
     /// Most bytes that are read ahead of one stream [8 MiB].
     std::optional<std::uint64_t> prefetch_window_bytes;
     /// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the waiting
-    /// warp [128 KiB].
+    /// warp [64 KiB].
     std::optional<std::uint64_t> copy_engine_bytes;
 };
 

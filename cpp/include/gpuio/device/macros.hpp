@@ -6,10 +6,8 @@
 #pragma once
 
 #if defined(__CUDACC__)
-/// Marks a kernel: a function that `gpuio::launch` starts on every thread of a grid. The bound
-/// limits its registers to what blocks of up to 1024 threads can have; without it, a launch of such
-/// a block may be refused.
-#define GPUIO_KERNEL __global__ __launch_bounds__(1024)
+/// Marks a kernel: a function that `gpuio::launch` starts on every thread of a grid.
+#define GPUIO_KERNEL __global__
 /// Marks a function that kernels call.
 #define GPUIO_DEVICE __device__
 /// Marks a function that host code and kernels call.
@@ -20,9 +18,11 @@
 #define GPUIO_HOST_DEVICE
 #endif
 
-/// Keeps the slow path out of line, so that the hit path stays small enough to inline.
+/// Keeps the slow path out of line, so that the hit path stays small enough to inline. Not under
+/// nvcc: there the collectives of a warp go wrong in functions that are called from divergent code
+/// and keep values on the stack (docs/decisions/0003-no-calls-in-kernels.md).
 #if defined(__CUDACC__)
-#define GPUIO_NOINLINE __noinline__
+#define GPUIO_NOINLINE
 #else
 #define GPUIO_NOINLINE __attribute__((noinline))
 #endif

@@ -231,8 +231,10 @@ __device__ inline std::uint64_t now_us() {
     return now_ns / 1000;
 }
 
+/// From half a microsecond to 16: the answer is polled for in host memory, and a thousand warps that
+/// all do so leave the copy engine no room on the bus.
 __device__ inline void pause(std::uint32_t attempt) {
-    __nanosleep(attempt < 4 ? 32u << attempt : 512u);
+    __nanosleep(attempt < 5 ? 500u << attempt : 16'000u);
 }
 
 /// The service polls while kernels run: nothing to wake.
