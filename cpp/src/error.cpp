@@ -75,7 +75,9 @@ void throw_wrong_compiler(bool context_has_gpu) {
 void throw_cuda_error(const char* operation, const char* text) {
     Error::Details details;
     details.operation = operation;
-    details.message = std::string("CUDA says: ") + text;
+    details.message = std::string("CUDA says: ") + text +
+                      "; a kernel that indexes arrays takes many registers: blocks of up to 256 "
+                      "threads always fit";
     throw Error(std::move(details));
 }
 

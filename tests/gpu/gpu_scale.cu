@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
                    {"1 x 31, 4 KiB", [=] { scale_on(4096, 1, 31, small); }},
                    {"3 x 33, 4 KiB", [=] { scale_on(4096, 3, 33, small); }},
                    {"7 x 100, 512 B", [=] { scale_on(512, 7, 100, small); }},
-                   {"132 x 1024, 4 KiB", [=] { scale_on(4096, 132, 1024, large); }},
+                   {"528 x 256, 4 KiB", [=] { scale_on(4096, 528, 256, large); }},
                    {"1000 x 64, 64 KiB", [=] { scale_on(64 << 10, 1000, 64, large); }},
                    {"4096 x 256, 64 KiB", [=] { scale_on(64 << 10, 4096, 256, 4 * large); }},
                    {"264 x 512, 256 KiB", [=] { scale_on(256 << 10, 264, 512, 8 * large); }},

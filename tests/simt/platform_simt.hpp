@@ -12,6 +12,9 @@
 
 namespace gpuio::platform {
 
+/// As on the host device.
+inline constexpr std::uint32_t kMaxHandSteps = 1024;
+
 inline void point() { simt::Scheduler::current().point(); }
 
 inline std::uint64_t load_relaxed(const std::uint64_t* word) {

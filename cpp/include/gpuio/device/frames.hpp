@@ -21,8 +21,6 @@ inline constexpr std::uint64_t kFrameClaimed = 1;
 inline constexpr std::uint64_t kFrameOwned = std::uint64_t{1} << 63;
 inline constexpr std::uint32_t kNoFrame = ~std::uint32_t{0};
 
-/// The hand looks at no more than this many frames before the caller gets a turn at other things.
-inline constexpr std::uint32_t kMaxHandSteps = 1024;
 
 GPUIO_DEVICE inline std::uint64_t owner_word(std::uint64_t array, std::uint64_t page) {
     return kFrameOwned | (array << 48) | page;
@@ -111,10 +109,10 @@ GPUIO_DEVICE inline Victim::Kind visit_frame(const Cache& cache, std::uint32_t f
 }
 
 /// Moves the hand until it wins a frame or finds a dirty one; at most twice around, at most
-/// `kMaxHandSteps`. Does not wait.
+/// `platform::kMaxHandSteps`. Does not wait.
 GPUIO_DEVICE inline Victim find_victim(const Cache& cache) {
     const std::uint32_t twice = 2 * cache.frame_count;
-    const std::uint32_t steps = twice < kMaxHandSteps ? twice : kMaxHandSteps;
+    const std::uint32_t steps = twice < platform::kMaxHandSteps ? twice : platform::kMaxHandSteps;
     for (std::uint32_t step = 0; step < steps; ++step) {
         const auto frame =
             static_cast<std::uint32_t>(platform::fetch_add(cache.clock_hand, 1) % cache.frame_count);

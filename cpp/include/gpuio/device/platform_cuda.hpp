@@ -12,6 +12,11 @@
 
 namespace gpuio::platform {
 
+/// Frames the CLOCK hand looks at before its caller gets a turn at other things. Few: while one lane
+/// looks, the pages that other lanes of its warp have got stay pinned, and with thousands of warps
+/// after a handful of frames nobody would get on.
+inline constexpr std::uint32_t kMaxHandSteps = 16;
+
 using Word = unsigned long long;  // CUDA's name for 64 bits in its atomics
 
 __device__ inline std::uint64_t load_relaxed(const std::uint64_t* word) {
