@@ -24,7 +24,8 @@ const char* verdict_of(const Row& row) {
 }  // namespace
 
 void print_head() {
-    std::puts("| work | against | gpuio | other | unit | ratio (lowest–highest) | target | verdict |");
+    std::puts(
+        "| work | against | gpuio | other | unit | ratio (lowest–highest) | target | verdict |");
     std::puts("| --- | --- | ---: | ---: | --- | ---: | ---: | --- |");
 }
 

@@ -45,8 +45,9 @@ public:
     /// Opens the array. Blocks as opening the resource does.
     /// \param uri see docs/uris.md; "localio:///path?offset=4096" or "memio://cpu/dram"
     /// \param size elements, at least 1
-    /// \throws Error kInvalidArgument (the URI, the size), kNotFound, kPermission, kIo, kUnsupported,
-    ///   kNoMemory. A file that is too short is kInvalidArgument or kIo and names where it ends.
+    /// \throws Error kInvalidArgument (the URI, the size), kNotFound, kPermission, kIo,
+    /// kUnsupported,   kNoMemory. A file that is too short is kInvalidArgument or kIo and names
+    /// where it ends.
     GPUIOArray(const Context& context, std::string_view uri, std::size_t size)
         : context_(context),
           state_(detail::ArrayState::open(context.state(), uri, size, sizeof(Value),

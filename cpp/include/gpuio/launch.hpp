@@ -14,9 +14,10 @@
 namespace gpuio {
 
 /// Starts `kernel(args...)` on `blocks * threads_per_block` threads: on the GPU where the context
-/// has one, else on CPU threads. Does not wait, unless another thread is in a call that looks at the
-/// context's data (`synchronize`; `flush`, `read`, `write` of an array); kernels of one context run one after the other, in
-/// the order of their launches. `Context::synchronize` waits and reports.
+/// has one, else on CPU threads. Does not wait, unless another thread is in a call that looks at
+/// the context's data (`synchronize`; `flush`, `read`, `write` of an array); kernels of one context
+/// run one after the other, in the order of their launches. `Context::synchronize` waits and
+/// reports.
 ///
 /// A file compiled by a C++ compiler can launch on the host device, one compiled by nvcc on a GPU:
 /// nvcc keeps no host version of a kernel's body.
@@ -42,7 +43,9 @@ void launch(const Context& context, std::uint64_t blocks, std::uint64_t threads_
     kernel<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0,
              static_cast<cudaStream_t>(state.stream())>>>(Params(std::forward<Args>(args))...);
     const cudaError_t status = cudaGetLastError();
-    if (status != cudaSuccess) detail::throw_cuda_error("launch a kernel", cudaGetErrorString(status));
+    if (status != cudaSuccess) {
+        detail::throw_cuda_error("launch a kernel", cudaGetErrorString(status));
+    }
     state.note_launch();
 #else
     if (context.on_gpu()) detail::throw_wrong_compiler(true);

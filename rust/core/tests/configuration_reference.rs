@@ -5,9 +5,9 @@ use gpuio_core::config::reference_markdown;
 const INTRODUCTION: &str = "\
 # Configuration
 
-Set in code (`gpuio::Config`), by `GPUIO_*` variables, or in a TOML file that `config_file` names; in
-this order, the first that says something wins. Sizes and durations take units: `64MiB`, `5s`. Unknown
-keys are errors.
+Set in code (`gpuio::Config`), by `GPUIO_*` variables, or in a TOML file that `config_file` names;
+in this order, the first that says something wins. Sizes and durations take units: `64MiB`, `5s`.
+Unknown keys are errors.
 
 ";
 

@@ -155,21 +155,19 @@ fn measure(load: &Load, uri: &ResourceUri, time: Duration, backend: LocalBackend
     }
     let elapsed = started.elapsed().as_secs_f64();
     let cpu_us = (cpu_time() - cpu_before).as_secs_f64() * 1e6 / done as f64;
-    if load.random {
-        println!(
-            "{} iops={:.0} cpu_us_per_io={cpu_us:.2}",
-            load.name,
-            done as f64 / elapsed
-        );
-    } else {
-        let mebibytes = done as f64 * load.block_bytes as f64 / (1 << 20) as f64;
-        println!(
-            "{} MiB_per_s={:.0} cpu_us_per_io={cpu_us:.2}",
-            load.name,
-            mebibytes / elapsed
-        );
-    }
+    report(load, done as f64 / elapsed, cpu_us);
     Ok(())
+}
+
+/// One line for scripts: requests or mebibytes a second, and the time of the CPU for each request.
+fn report(load: &Load, requests_per_s: f64, cpu_us: f64) {
+    let rate = if load.random {
+        format!("iops={requests_per_s:.0}")
+    } else {
+        let mebibytes = requests_per_s * load.block_bytes as f64 / (1 << 20) as f64;
+        format!("MiB_per_s={mebibytes:.0}")
+    };
+    println!("{} {rate} cpu_us_per_io={cpu_us:.2}", load.name);
 }
 
 /// User and system time of this process.

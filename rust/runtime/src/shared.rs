@@ -81,7 +81,8 @@ impl SharedBlocks {
     }
 
     /// Whether the device has stopped reading the source of this fault's answer. The slot may have
-    /// been used again since, and that use be over as well: the acknowledgement is then a later one.
+    /// been used again since, and that use be over as well: the acknowledgement is then a later
+    /// one.
     pub fn is_acknowledged(&self, fault: &Fault) -> bool {
         self.completion_words(fault.slot)
             .is_none_or(|words| has_reached(words[2].load(Ordering::Acquire), fault.generation))

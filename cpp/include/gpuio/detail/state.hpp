@@ -32,8 +32,8 @@ public:
     virtual std::uint64_t page_bytes() const = 0;
     /// The CUDA stream kernels go to; null on the host device.
     virtual void* stream() const = 0;
-    /// To be held while a kernel is launched. Waits while another thread's call looks at data, which
-    /// kernels must not touch meanwhile.
+    /// To be held while a kernel is launched. Waits while another thread's call looks at data,
+    /// which kernels must not touch meanwhile.
     virtual std::unique_lock<std::shared_mutex> admit_launch() = 0;
     /// Runs `body` for every thread of the grid on the host device's threads, after what was
     /// launched before. Does not wait.

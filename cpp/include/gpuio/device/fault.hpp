@@ -195,8 +195,8 @@ private:
     }
 
     /// Ends a write-back and takes its pin off: FLUSHING becomes `state`, or the page is evicted if
-    /// nobody else uses it; a page that was written to meanwhile stays DIRTY. Returns whether it was
-    /// evicted. The loop repeats only when another thread made progress.
+    /// nobody else uses it; a page that was written to meanwhile stays DIRTY. Returns whether it
+    /// was evicted. The loop repeats only when another thread made progress.
     GPUIO_DEVICE bool leave_flushing(PageState state, bool evict) {
         std::uint64_t seen = platform::load_acquire(victim_word_);
         for (;;) {

@@ -114,8 +114,8 @@ GPUIO_DEVICE inline Victim find_victim(const Cache& cache) {
     const std::uint32_t twice = 2 * cache.frame_count;
     const std::uint32_t steps = twice < platform::kMaxHandSteps ? twice : platform::kMaxHandSteps;
     for (std::uint32_t step = 0; step < steps; ++step) {
-        const auto frame =
-            static_cast<std::uint32_t>(platform::fetch_add(cache.clock_hand, 1) % cache.frame_count);
+        const std::uint64_t ticket = platform::fetch_add(cache.clock_hand, 1);
+        const auto frame = static_cast<std::uint32_t>(ticket % cache.frame_count);
         std::uint64_t owner = platform::load_acquire(cache.frame_owners + frame);
         if (owner == kFrameClaimed) continue;
         if (owner == kFrameFree) {

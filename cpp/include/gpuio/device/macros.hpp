@@ -27,8 +27,8 @@
 #define GPUIO_NOINLINE __attribute__((noinline))
 #endif
 
-/// Before a loop over the words of an element: unrolled where they are few, because then they can be
-/// in registers, and not where that would only make a large program.
+/// Before a loop over the words of an element: unrolled where they are few, because then they can
+/// be in registers, and not where that would only make a large program.
 #if defined(__CUDACC__)
 #define GPUIO_UNROLL_WORDS _Pragma("unroll 8")
 #else

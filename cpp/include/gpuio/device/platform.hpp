@@ -8,13 +8,13 @@
 ///     uint32_t kMaxHandSteps                           // of the CLOCK hand in one attempt
 ///     uint64_t load_relaxed(const uint64_t*), load_acquire(const uint64_t*)
 ///     void     store_relaxed(uint64_t*, uint64_t), store_release(uint64_t*, uint64_t)
-///     bool     compare_exchange(uint64_t*, uint64_t& expected, uint64_t desired)  // acq_rel, strong
+///     bool     compare_exchange(uint64_t*, uint64_t& expected, uint64_t desired)  // acq_rel
 ///     uint64_t fetch_add, fetch_or, fetch_and(uint64_t*, uint64_t)                // acq_rel
 ///     void     count(uint64_t*, uint64_t)              // relaxed add, result unused (statistics)
 ///     uint64_t load_acquire_system(const uint64_t*)    // memory the host writes too
 ///     void     store_release_system(uint64_t*, uint64_t)
 ///     void     fence_acquire()                         // orders data loads before a re-check
-///     W        load_data<W>(const W*), void store_data<W>(W*, W)   // relaxed; W of 1, 2, 4, 8 bytes
+///     W        load_data<W>(const W*), void store_data<W>(W*, W)   // relaxed; 1, 2, 4, 8 bytes
 ///     class    Warp    // converge(), lane(), mask(), match(), ballot(), shuffle(), sync()
 ///     void     copy_page(const Warp&, std::byte* to, const std::byte* from, size_t bytes)
 ///     uint64_t now_us()

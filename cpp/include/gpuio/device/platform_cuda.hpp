@@ -12,9 +12,9 @@
 
 namespace gpuio::platform {
 
-/// Frames the CLOCK hand looks at before its caller gets a turn at other things. Few: while one lane
-/// looks, the pages that other lanes of its warp have got stay pinned, and with thousands of warps
-/// after a handful of frames nobody would get on.
+/// Frames the CLOCK hand looks at before its caller gets a turn at other things. Few: while one
+/// lane looks, the pages that other lanes of its warp have got stay pinned, and with thousands of
+/// warps after a handful of frames nobody would get on.
 inline constexpr std::uint32_t kMaxHandSteps = 16;
 
 using Word = unsigned long long;  // CUDA's name for 64 bits in its atomics
@@ -236,8 +236,8 @@ __device__ inline std::uint64_t now_us() {
     return now_ns / 1000;
 }
 
-/// From half a microsecond to 16: the answer is polled for in host memory, and a thousand warps that
-/// all do so leave the copy engine no room on the bus.
+/// From half a microsecond to 16: the answer is polled for in host memory, and a thousand warps
+/// that all do so leave the copy engine no room on the bus.
 __device__ inline void pause(std::uint32_t attempt) {
     __nanosleep(attempt < 5 ? 500u << attempt : 16'000u);
 }

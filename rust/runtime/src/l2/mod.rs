@@ -44,8 +44,8 @@ struct FrameMeta {
     key: Option<PageKey>,
     /// Its last write failed: not tried again until a flush asks for it.
     write_failed: bool,
-    /// A write of it is in flight. It may be DIRTY again meanwhile, but must not be written a second
-    /// time: the first write to end would set it free while the other still reads from it.
+    /// A write of it is in flight. It may be DIRTY again meanwhile, but must not be written a
+    /// second time: the first write to end would set it free while the other still reads from it.
     writing: bool,
     /// Its page was read ahead and not used yet: it gives way only when nothing else can.
     ahead: bool,
@@ -313,8 +313,8 @@ impl L2 {
         self.meta[frame as usize].writing
     }
 
-    /// The oldest dirty frame that can be written now: none of its writes is in flight, and the last
-    /// did not fail. It leaves the list of dirty frames: the caller begins its flush.
+    /// The oldest dirty frame that can be written now: none of its writes is in flight, and the
+    /// last did not fail. It leaves the list of dirty frames: the caller begins its flush.
     pub fn next_dirty(&mut self) -> Option<u32> {
         for _ in 0..self.dirty.len() {
             let frame = self.dirty.pop_front()?;

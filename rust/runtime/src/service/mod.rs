@@ -128,8 +128,8 @@ impl Service {
         }
     }
 
-    /// Runs until it is told to stop, the context has gone, or it panics. Kernels are then told that
-    /// nobody answers any more. The memory they use is handed back: it must outlive them.
+    /// Runs until it is told to stop, the context has gone, or it panics. Kernels are then told
+    /// that nobody answers any more. The memory they use is handed back: it must outlive them.
     pub fn run_to_the_end(mut self) -> Core {
         // The panic has been reported by the hook; requesters see their channels close.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run()));
