@@ -32,7 +32,8 @@ fn refused(result: gpuio_core::Result<impl std::fmt::Debug>, place: &str, advice
 }
 
 /// Every key with a legal value that is not its default, as a variable and as TOML.
-const OTHER_VALUES: [(&str, &str, &str); 18] = [
+const OTHER_VALUES: [(&str, &str, &str); 19] = [
+    ("copy_engine_bytes", "32KiB", "32768"),
     ("api_version", "1", "1"),
     ("flags", "0", "0"),
     ("max_gpus", "2", "2"),
