@@ -92,7 +92,7 @@ else
   heading "breadth-first search over an R-MAT graph of scale $scale"
   run_checked graph_bfs "$rmat"
   heading 'rows of a token-embedding matrix, gathered and mean-pooled'
-  run_checked embedding_gather "$data/model.safetensors"
+  run_checked embedding_gather "$data/model.safetensors" --sequences 1024
 fi
 heading 'summary'
 print_summary
