@@ -19,7 +19,7 @@ endif()
 set(gpuio_config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/gpuio")
 install(EXPORT gpuioTargets NAMESPACE gpuio:: DESTINATION "${gpuio_config_dir}")
 if(GPUIO_HAS_CUDA)
-  # A file of its own: it names CUDA::cudart, which a user without the component need not have.
+  # A file of its own: it names CUDA::cudart_static, which a user without the component need not have.
   install(TARGETS gpuio_cuda EXPORT gpuioCudaTargets)
   install(EXPORT gpuioCudaTargets NAMESPACE gpuio:: DESTINATION "${gpuio_config_dir}")
 endif()

@@ -46,7 +46,7 @@ if(GPUIO_HAS_CUDA)
   # has .cu files needs to compile and link them.
   add_library(gpuio_cuda INTERFACE)
   target_compile_features(gpuio_cuda INTERFACE cuda_std_20)
-  target_link_libraries(gpuio_cuda INTERFACE gpuio CUDA::cudart)
+  target_link_libraries(gpuio_cuda INTERFACE gpuio CUDA::cudart_static)
   # The headers call constexpr functions of the C++ standard library in device code.
   target_compile_options(gpuio_cuda INTERFACE
     "$<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:--expt-relaxed-constexpr>")
