@@ -19,8 +19,8 @@
 #endif
 
 /// Keeps the slow path out of line, so that the hit path stays small enough to inline. Not under
-/// nvcc: there the collectives of a warp go wrong in functions that are called from divergent code
-/// and keep values on the stack (docs/decisions/0004-no-calls-in-kernels.md).
+/// nvcc: there optimised kernels used wrong addresses with the slow path out of line, for a reason
+/// not found yet (docs/decisions/0004-no-calls-in-kernels.md).
 #if defined(__CUDACC__)
 #define GPUIO_NOINLINE
 #else

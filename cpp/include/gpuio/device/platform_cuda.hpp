@@ -12,9 +12,9 @@
 
 namespace gpuio::platform {
 
-/// Frames the CLOCK hand looks at before its caller gets a turn at other things. Few: while one
-/// lane looks, the pages that other lanes of its warp have got stay pinned, and with thousands of
-/// warps after a handful of frames nobody would get on.
+/// Frames the CLOCK hand looks at before its caller gets a turn at other things. Few,
+/// because while one lane looks, what other lanes of its warp have got stays pinned. Whether that
+/// is what starves thousands of warps after a handful of frames has not been shown on a card.
 inline constexpr std::uint32_t kMaxHandSteps = 16;
 
 using Word = unsigned long long;  // CUDA's name for 64 bits in its atomics
