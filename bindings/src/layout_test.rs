@@ -23,11 +23,12 @@ fn rust_and_cpp_agree() {
             retries, hits
         ),
         layout_of!(SharedControl: service_sleeping, service_alive, doorbell_fd),
+        layout_of!(FrameFill: slot, source, tickets, done),
         layout_of!(ArrayDescriptor: table, mapped, page_count, length_bytes),
         layout_of!(
-            Cache: frames, frame_owners, frame_slots, clock_hand, slot_bitmap, slot_generation,
-            ring_tail, ring, completions, control, error, statistics, arrays, io_timeout_us,
-            frame_count, slot_count, page_shift
+            Cache: frames, frame_owners, fills, clock_hand, queue_tail, queue_served, slot_bitmap,
+            slot_generation, ring_tail, ring, completions, control, error, statistics, arrays,
+            io_timeout_us, frame_count, slot_count, page_shift, ahead_pages, queue_limit
         ),
         layout_of!(
             ArrayView: cache, table, frames, direct, origin, element_count, array, page_shift,

@@ -28,16 +28,21 @@ rust::Vec<std::uint64_t> device_layout() {
         sizeof(SharedControl), offsetof(SharedControl, service_sleeping),
         offsetof(SharedControl, service_alive), offsetof(SharedControl, doorbell_fd),
 
+        sizeof(FrameFill), offsetof(FrameFill, slot), offsetof(FrameFill, source),
+        offsetof(FrameFill, tickets), offsetof(FrameFill, done),
+
         sizeof(ArrayDescriptor), offsetof(ArrayDescriptor, table),
         offsetof(ArrayDescriptor, mapped), offsetof(ArrayDescriptor, page_count),
         offsetof(ArrayDescriptor, length_bytes),
 
         sizeof(Cache), offsetof(Cache, frames), offsetof(Cache, frame_owners),
-        offsetof(Cache, frame_slots), offsetof(Cache, clock_hand), offsetof(Cache, slot_bitmap),
+        offsetof(Cache, fills), offsetof(Cache, clock_hand), offsetof(Cache, queue_tail),
+        offsetof(Cache, queue_served), offsetof(Cache, slot_bitmap),
         offsetof(Cache, slot_generation), offsetof(Cache, ring_tail), offsetof(Cache, ring),
         offsetof(Cache, completions), offsetof(Cache, control), offsetof(Cache, error),
         offsetof(Cache, statistics), offsetof(Cache, arrays), offsetof(Cache, io_timeout_us),
         offsetof(Cache, frame_count), offsetof(Cache, slot_count), offsetof(Cache, page_shift),
+        offsetof(Cache, ahead_pages), offsetof(Cache, queue_limit),
 
         sizeof(ArrayView), offsetof(ArrayView, cache), offsetof(ArrayView, table),
         offsetof(ArrayView, frames), offsetof(ArrayView, direct), offsetof(ArrayView, origin),

@@ -70,6 +70,21 @@ std::vector<Config> make_configs() {
     tiny.guards = false;
     tiny.arrays = {{Kind::kU64, 24}};
 
+    Config& hot = add("hot");  // everyone wants the same two or three pages
+    hot.grid = {1, 2, 6};
+    hot.frames = 2;
+    hot.accesses = 16;
+    hot.guards = false;
+    hot.arrays = {{Kind::kU64, 24}};
+
+    Config& hot_reads = add("hot-reads");
+    hot_reads.grid = {2, 1, 6};
+    hot_reads.frames = 1;
+    hot_reads.page_shift = 5;
+    hot_reads.accesses = 16;
+    hot_reads.guards = false;
+    hot_reads.arrays = {{Kind::kU64, 8, 0, false}};
+
     Config& stalls = add("stalls");
     stalls.host_stalls = true;
     stalls.io_timeout_us = 60;

@@ -32,9 +32,9 @@ void Findings::print() const {
     line("launches", launches);
     line("scheduling points", exercise.steps);
     line("switches", exercise.switches);
-    line("masks: all lanes", exercise.full_groups);
-    line("masks: some lanes", exercise.partial_groups);
-    line("masks: one lane", exercise.lone_groups);
+    line("pins taken back", exercise.stray_pins);
+    line("pieces copied", exercise.pieces);
+    line("pieces, lanes taking turns", exercise.pieces_by_others);
     line("optimistic reads", exercise.optimistic_reads);
     line("optimistic reads, again", exercise.optimistic_retries);
     line("hits", hits);
@@ -57,9 +57,8 @@ std::vector<std::string> Findings::missing() const {
     const auto need = [&names](const char* name, std::uint64_t value) {
         if (value == 0) names.emplace_back(name);
     };
-    need("masks of all lanes", exercise.full_groups);
-    need("masks of some lanes", exercise.partial_groups);
-    need("masks of one lane", exercise.lone_groups);
+    need("pins taken back", exercise.stray_pins);
+    need("pages copied by several lanes", exercise.pieces_by_others);
     need("optimistic reads", exercise.optimistic_reads);
     need("optimistic reads made again", exercise.optimistic_retries);
     need("hits", hits);

@@ -54,8 +54,8 @@ void HostService::stop() {
 bool HostService::entry_waits() const {
     const device::FaultEntry& entry = machine_.cache.ring[head_ % machine_.cache.slot_count];
     const std::uint64_t parity = (head_ / machine_.cache.slot_count & 1) ^ 1;
-    return platform::load_acquire_system(&entry.words[0]) >> 63 == parity &&
-           platform::load_acquire_system(&entry.words[1]) >> 63 == parity;
+    return platform::load_relaxed_system(&entry.words[0]) >> 63 == parity &&
+           platform::load_relaxed_system(&entry.words[1]) >> 63 == parity;
 }
 
 bool HostService::take_entry() {

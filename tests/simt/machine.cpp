@@ -1,5 +1,6 @@
 #include "machine.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "gpuio/device/element.hpp"
@@ -41,7 +42,7 @@ Machine::Machine(const Config& wanted, std::uint64_t seed) : config(wanted) {
     }
     frame_words_.assign(config.frames * page_bytes() / 8, 0xeeeeeeeeeeeeeeee);
     frame_owners_.assign(config.frames, device::kFrameFree);
-    frame_slots_.assign(config.frames, 0);
+    fills_.assign(config.frames, {});
     // Generations and versions start anywhere, often just before they wrap.
     const std::uint64_t generation = random.percent(50) ? 0xfffd : random.below(0xffff);
     slot_generation_.assign(kSlots, generation);
@@ -54,8 +55,10 @@ Machine::Machine(const Config& wanted, std::uint64_t seed) : config(wanted) {
 
     cache.frames = reinterpret_cast<std::byte*>(frame_words_.data());
     cache.frame_owners = frame_owners_.data();
-    cache.frame_slots = frame_slots_.data();
+    cache.fills = fills_.data();
     cache.clock_hand = &clock_hand_;
+    cache.queue_tail = &queue_tail_;
+    cache.queue_served = &queue_served_;
     cache.slot_bitmap = &slot_bitmap_;
     cache.slot_generation = slot_generation_.data();
     cache.ring_tail = &ring_tail_;
@@ -68,6 +71,7 @@ Machine::Machine(const Config& wanted, std::uint64_t seed) : config(wanted) {
     cache.io_timeout_us = config.io_timeout_us;
     cache.frame_count = config.frames;
     cache.slot_count = kSlots;
+    cache.queue_limit = std::max(1u, config.frames / 2);
 }
 
 void Machine::make_array(const ArrayShape& shape, Random& random) {
@@ -83,7 +87,7 @@ void Machine::make_array(const ArrayShape& shape, Random& random) {
                      (page_bytes() % bytes == 0 && shape.origin % bytes == 0));
     array.oracle = std::make_unique<Oracle>(array.id, shape.element_count, bytes,
                                             array.regular ? word : 1);
-    const std::uint64_t version = random.percent(50) ? 0x7ffe : 0;
+    const std::uint64_t version = random.percent(50) ? 0x3ffe : 0;
     array.table.assign(array.page_count, version << PageEntry::kVersionShift);
     array.backing.resize(array.page_count * page_bytes() / 8);
     std::memset(array.backing_bytes(), std::to_integer<int>(kFiller), array.backing.size() * 8);
@@ -118,7 +122,7 @@ void Machine::repair() {
         for (std::uint64_t page = 0; page < array.page_count; ++page) {
             const PageEntry entry = array.entry(page);
             if (entry.state() == PageState::kBusy) {
-                slots |= std::uint64_t{1} << device::unpack_slot(frame_slots_[entry.frame()]).index;
+                slots |= std::uint64_t{1} << device::unpack_slot(fills_[entry.frame()].slot).index;
             } else if (entry.resident() && entry.state() != PageState::kValid) {
                 // Whether its write-back was made or not: writing once more is always right.
                 array.table[page] = entry.with_state(PageState::kDirty).with_pins(0).word();

@@ -101,8 +101,10 @@ private:
 
     std::vector<std::uint64_t> frame_words_;
     std::vector<std::uint64_t> frame_owners_;
-    std::vector<std::uint64_t> frame_slots_;
+    std::vector<gpuio::device::FrameFill> fills_;
     std::uint64_t clock_hand_ = 0;
+    std::uint64_t queue_tail_ = 0;
+    std::uint64_t queue_served_ = 0;
     std::uint64_t slot_bitmap_ = 0;
     std::uint64_t reserved_slots_ = 0;  ///< taken for good, so that slots run out
     std::vector<std::uint64_t> slot_generation_;

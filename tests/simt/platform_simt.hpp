@@ -5,9 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <source_location>
 
 #include "gpuio/device/layout.hpp"
+#include "gpuio/device/page_entry.hpp"
 #include "scheduler.hpp"
 
 namespace gpuio::platform {
@@ -21,7 +21,14 @@ inline std::uint64_t load_relaxed(const std::uint64_t* word) {
     point();
     return *word;
 }
-inline std::uint64_t load_acquire(const std::uint64_t* word) { return load_relaxed(word); }
+inline std::uint64_t load_acquire(const std::uint64_t* word) {
+    simt::Scheduler& scheduler = simt::Scheduler::current();
+    if (scheduler.task().looked_optimistically) {  // and now the slow path looks again
+        scheduler.task().looked_optimistically = false;
+        ++scheduler.exercise().optimistic_retries;
+    }
+    return load_relaxed(word);
+}
 inline void store_relaxed(std::uint64_t* word, std::uint64_t value) {
     point();
     *word = value;
@@ -36,10 +43,17 @@ inline bool compare_exchange(std::uint64_t* word, std::uint64_t& expected, std::
     return swapped;
 }
 inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
+    using gpuio::device::PageEntry;
     point();
     const std::uint64_t before = *word;
+    if (value == PageEntry::kOnePin && !PageEntry{before}.resident()) {
+        ++simt::Scheduler::current().exercise().stray_pins;
+    }
     *word = before + value;
     return before;
+}
+inline std::uint64_t fetch_add_relaxed(std::uint64_t* word, std::uint64_t value) {
+    return fetch_add(word, value);
 }
 inline std::uint64_t fetch_or(std::uint64_t* word, std::uint64_t value) {
     point();
@@ -56,9 +70,19 @@ inline std::uint64_t fetch_and(std::uint64_t* word, std::uint64_t value) {
 /// Statistics steer nothing, so nobody needs a turn here.
 inline void count(std::uint64_t* counter, std::uint64_t amount) { *counter += amount; }
 
-inline std::uint64_t load_acquire_system(const std::uint64_t* word) { return load_relaxed(word); }
+inline std::uint64_t load_relaxed_system(const std::uint64_t* word) { return load_relaxed(word); }
+inline void fence_acquire_system() {}
+inline void fence_release() {}
 inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
     store_relaxed(word, value);
+}
+/// The bus may bring either first.
+inline void store_pair_release_system(std::uint64_t* words, std::uint64_t first,
+                                      std::uint64_t second) {
+    const bool swapped = simt::Scheduler::current().random().percent(50);
+    if (swapped) store_relaxed(words + 1, second);
+    store_relaxed(words, first);
+    if (!swapped) store_relaxed(words + 1, second);
 }
 /// Only an optimistic read has a use for this fence, so here it is known for one.
 inline void fence_acquire() {
@@ -78,53 +102,17 @@ inline void store_data(Data* data, Data value) {
     *data = value;
 }
 
-/// The lanes that the simulator let converge.
-class Warp {
-    using Place = std::source_location;
+/// Few words a piece, so that many lanes can take part in the copy of a small page.
+inline std::uint32_t copy_pieces(std::size_t bytes) {
+    return static_cast<std::uint32_t>(bytes / 16);
+}
 
-public:
-    // Not inlined: lanes can run together only if they call this from the same instruction.
-    __attribute__((noinline)) static Warp converge() {
-        simt::Scheduler& scheduler = simt::Scheduler::current();
-        if (scheduler.task().looked_optimistically) {
-            scheduler.task().looked_optimistically = false;
-            ++scheduler.exercise().optimistic_retries;
-        }
-        return Warp(scheduler.converge(__builtin_return_address(0)));
-    }
-    unsigned lane() const { return simt::Scheduler::current().task().lane; }
-    std::uint32_t mask() const { return group_->mask; }
-    // A collective's place is its line: a C++ compiler may make several calls out of one.
-    std::uint32_t match(std::uint64_t key, Place place = Place::current()) const {
-        return static_cast<std::uint32_t>(meet(simt::Collective::kMatch, place, key, 0));
-    }
-    std::uint32_t ballot(bool predicate, Place place = Place::current()) const {
-        return static_cast<std::uint32_t>(meet(simt::Collective::kBallot, place, predicate, 0));
-    }
-    std::uint64_t shuffle(std::uint64_t value, unsigned lane,
-                          Place place = Place::current()) const {
-        return meet(simt::Collective::kShuffle, place, value, lane);
-    }
-    void sync(Place place = Place::current()) const { meet(simt::Collective::kSync, place, 0, 0); }
-
-private:
-    explicit Warp(simt::Group* group) : group_(group) {}
-    std::uint64_t meet(simt::Collective collective, const Place& place, std::uint64_t value,
-                       unsigned source) const {
-        return simt::Scheduler::current().meet(group_, collective, place, value, source);
-    }
-    simt::Group* group_;
-};
-
-/// All lanes of the mask copy, word by word and each at its own pace.
-inline void copy_page(const Warp& warp, std::byte* to, const std::byte* from, std::size_t bytes) {
-    const std::uint32_t below = warp.mask() & ((1u << warp.lane()) - 1);
-    const auto width = static_cast<std::size_t>(__builtin_popcount(warp.mask()));
-    auto* target = reinterpret_cast<std::uint64_t*>(to);
-    const auto* source = reinterpret_cast<const std::uint64_t*>(from);
-    for (auto i = static_cast<std::size_t>(__builtin_popcount(below)); i < bytes / 8; i += width) {
-        store_data(target + i, load_data(source + i));
-    }
+/// Word by word.
+inline void copy_piece(std::byte* to, const std::byte* from, std::size_t, std::uint32_t piece) {
+    auto* target = reinterpret_cast<std::uint64_t*>(to) + piece * 2;
+    const auto* source = reinterpret_cast<const std::uint64_t*>(from) + piece * 2;
+    simt::Scheduler::current().drew_piece(to, piece);
+    for (int k = 0; k < 2; ++k) store_data(target + k, load_data(source + k));
 }
 
 inline std::uint64_t now_us() {

@@ -96,6 +96,7 @@ private:
         Scheduler::current().task().looked_optimistically = false;
         const Oracle::Reading reading = oracle_.begin_read(index, machine_.error.count);
         const Value value = read();
+        Scheduler::current().task().looked_optimistically = false;
         check(reading, value);
         return value;
     }

@@ -28,7 +28,7 @@ std::string Machine::check_entry(const SimArray& array, std::uint64_t page,
     if (++frame_uses[entry.frame()] > 1) return "its frame holds another page too";
     if (entry.state() == PageState::kBusy) {
         if (entry.flag()) return "BUSY and owned, with nobody there";
-        const device::Slot slot = device::unpack_slot(frame_slots_[entry.frame()]);
+        const device::Slot slot = device::unpack_slot(fills_[entry.frame()].slot);
         if ((slot_bitmap_ >> slot.index & 1) == 0) return "BUSY, and its slot is free";
         if (slot_generation_[slot.index] != slot.generation) {
             return "BUSY, and its slot is another's";
@@ -89,6 +89,9 @@ std::string Machine::check_at_rest() {
         }
         const std::string wrong = check_bytes(array);
         if (!wrong.empty()) return name + ": " + wrong;
+    }
+    if (queue_tail_ != queue_served_) {
+        return std::to_string(queue_tail_ - queue_served_) + " places in the queue are left";
     }
     if (used_slots() != busy) {
         return std::to_string(used_slots()) + " slots are taken, for " + std::to_string(busy) +

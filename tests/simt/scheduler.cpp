@@ -9,6 +9,7 @@ namespace simt {
 namespace {
 
 constexpr std::uint64_t kPointNs = 10;
+constexpr std::uint32_t kLongestHoldNs = 30'000;
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 /// Stacks outlive a run, since mapping them is dear: one seed's tasks take over the last one's.
@@ -23,9 +24,9 @@ void Exercise::add(const Exercise& other) {
     switches += other.switches;
     optimistic_reads += other.optimistic_reads;
     optimistic_retries += other.optimistic_retries;
-    full_groups += other.full_groups;
-    partial_groups += other.partial_groups;
-    lone_groups += other.lone_groups;
+    stray_pins += other.stray_pins;
+    pieces += other.pieces;
+    pieces_by_others += other.pieces_by_others;
 }
 
 Scheduler::Scheduler(std::uint64_t seed) : random_(seed) {}
@@ -40,7 +41,7 @@ void Scheduler::start_tasks(const std::function<void()>& lane, const std::functi
     tasks_.clear();
     ready_.clear();
     sleeping_.clear();
-    groups_.clear();
+    last_drawer_.clear();
     running_ = nullptr;
     for (unsigned thread = 0; thread <= threads; ++thread) {
         auto task = std::make_unique<Task>();
@@ -86,7 +87,6 @@ void Scheduler::enter() {
     task.body();
     task.doing = "ended";
     if (!task.is_host) {
-        scheduler.leave_group(task);
         scheduler.progressed();
         if (--scheduler.unfinished_lanes_ == 0) scheduler.lanes_done_();
     }
@@ -117,15 +117,20 @@ std::string Scheduler::describe_tasks() const {
         constexpr const char* states[] = {"ready", "sleeping", "blocked", "done"};
         char line[160];
         std::snprintf(line, sizeof line,
-                      "\n    %s %u.%u  %-8s  in %s of element %llu, group %08x/%08x",
+                      "\n    %s %u.%u  %-8s  in %s of element %llu",
                       task->is_host ? "host" : "lane", task->warp, task->lane,
                       states[static_cast<int>(task->state)], task->doing,
-                      static_cast<unsigned long long>(task->element),
-                      task->group != nullptr ? task->group->arrived : 0,
-                      task->group != nullptr ? task->group->mask : 0);
+                      static_cast<unsigned long long>(task->element));
         text += line;
     }
     return text;
+}
+
+/// The running lane copies a piece of a page into the frame at `page`.
+void Scheduler::drew_piece(const std::byte* page, std::uint32_t piece) {
+    ++exercise_.pieces;
+    if (piece != 0 && last_drawer_[page] != running_) ++exercise_.pieces_by_others;
+    last_drawer_[page] = running_;
 }
 
 void Scheduler::make_ready(Task& task) {
@@ -161,6 +166,10 @@ void Scheduler::point() {
     clock_ns_ += kPointNs;
     if (exercise_.steps > step_budget || exercise_.steps - last_progress_ > progress_budget) {
         fail("livelock", "no access ends any more" + describe_tasks());
+    }
+    // Held up anywhere, while others take hundreds of steps: that is how stale knowledge arises.
+    if (hold_one_in_ != 0 && !running_->is_host && random_.below(hold_one_in_) == 0) {
+        return sleep_ns(random_.below(kLongestHoldNs));
     }
     if (clock_ns_ >= next_wake_ns_) wake_sleepers();
     Task* next = choose();

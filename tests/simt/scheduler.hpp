@@ -1,14 +1,13 @@
 /// \file
-/// The simulated machine's time and order: which lane takes the next step, what the clock says, and
-/// which lanes of a warp stand together. One thread, one seed, always the same run.
+/// The simulated machine's time and order: which lane takes the next step, and what the clock says.
+/// One thread, one seed, always the same run.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -19,7 +18,7 @@ namespace simt {
 
 /// What a run found.
 struct Failure {
-    std::string kind;  ///< value, contract, collective, deadlock, livelock, state or error
+    std::string kind;  ///< value, contract, deadlock, livelock, state or error
     std::string message;
 };
 
@@ -32,23 +31,6 @@ enum class Strategy : std::uint32_t {
     kStarve,      ///< one warp, or the host service, hardly ever gets a turn
 };
 inline constexpr std::uint32_t kStrategies = 5;
-
-/// A warp collective. All lanes of a mask must arrive at the same one, from the same place.
-enum class Collective : std::uint32_t { kMatch, kBallot, kShuffle, kSync };
-
-struct Task;
-
-/// Lanes that converged: they, and only they, meet in collectives.
-struct Group {
-    std::uint32_t mask = 0;
-    std::uint32_t arrived = 0;  ///< lanes that wait in the collective that is under way
-    std::uint32_t gone = 0;     ///< lanes that went elsewhere; nobody may wait for them
-    Collective collective{};
-    std::source_location place;
-    std::uint64_t values[32];
-    unsigned sources[32];
-    Task* members[32];
-};
 
 /// A lane of a warp, or the host service.
 struct Task {
@@ -67,9 +49,6 @@ struct Task {
     unsigned lane = 0;
     unsigned block = 0;
     std::uint64_t thread = 0;
-    Group* group = nullptr;
-    const void* converging_at = nullptr;
-    std::uint64_t result = 0;   ///< of the last collective
     bool looked_optimistically = false;
     const char* doing = "start";  ///< for the report of a failed run
     std::uint64_t element = 0;
@@ -89,9 +68,9 @@ struct Exercise {
     std::uint64_t switches = 0;
     std::uint64_t optimistic_reads = 0;
     std::uint64_t optimistic_retries = 0;  ///< the page changed under the reader
-    std::uint64_t full_groups = 0;
-    std::uint64_t partial_groups = 0;
-    std::uint64_t lone_groups = 0;
+    std::uint64_t stray_pins = 0;          ///< taken on a page that was not resident
+    std::uint64_t pieces = 0;              ///< of pages that were copied
+    std::uint64_t pieces_by_others = 0;    ///< drawn by another lane than the piece before
     void add(const Exercise& other);
 };
 
@@ -122,9 +101,7 @@ public:
     void sleep_ns(std::uint64_t duration);
     bool sleep_until_woken(std::uint64_t duration_ns);  ///< false: nobody did
     void wake(Task& task);
-    Group* converge(const void* site);
-    std::uint64_t meet(Group* group, Collective collective, const std::source_location& place,
-                       std::uint64_t value, unsigned source);
+    void drew_piece(const std::byte* page, std::uint32_t piece);
     void progressed() { last_progress_ = exercise_.steps; }
 
     Task& task() { return *running_; }
@@ -152,9 +129,6 @@ private:
     void wake_sleepers();
     void give_way();
     void switch_to(Task& task);
-    void leave_group(Task& task);
-    Group* form_group(Task& task, const void* site);
-    void complete(Group& group);
     std::string describe_tasks() const;
 
     static Scheduler* active;
@@ -164,7 +138,7 @@ private:
     std::vector<std::unique_ptr<Task>> tasks_;  ///< the host service is the last
     std::vector<Task*> ready_;
     std::vector<Task*> sleeping_;
-    std::deque<Group> groups_;
+    std::map<const std::byte*, const Task*> last_drawer_;  ///< of a page's pieces
     Fiber thread_;
     Task* running_ = nullptr;
     std::uint64_t clock_ns_ = 1'000'000;
@@ -181,8 +155,7 @@ private:
     std::uint64_t next_change_ = 0;
     std::uint64_t lowest_priority_ = 0;
     unsigned starved_warp_ = 0;          ///< the number of warps means: the host service
-    std::uint32_t patience_ns_ = 0;      ///< how long a lane waits for others to converge
-    std::uint32_t join_percent_ = 100;   ///< how many of those at the same place are taken along
+    std::uint32_t hold_one_in_ = 0;      ///< points at which a lane is held up for long; 0: never
 };
 
 }  // namespace simt

@@ -9,10 +9,8 @@ void Scheduler::draw_mood() {
     next_change_ = exercise_.steps + random_.below(4000);
     lowest_priority_ = std::uint64_t{1} << 40;
     starved_warp_ = random_.below(grid_.blocks * grid_.warps + 1);
-    constexpr std::uint32_t patience[] = {0, 1'000, 10'000, 100'000};
-    patience_ns_ = patience[random_.below(4)];
-    constexpr std::uint32_t join[] = {100, 100, 80, 40};
-    join_percent_ = join[random_.below(4)];
+    constexpr std::uint32_t hold[] = {0, 0, 2000, 300, 60};
+    hold_one_in_ = hold[random_.below(5)];
 }
 
 Task* Scheduler::choose() {

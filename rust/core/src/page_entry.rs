@@ -24,8 +24,8 @@ const FLAG: u64 = 8;
 const FRAME_SHIFT: u32 = 4;
 const FRAME_MASK: u64 = (1 << 26) - 1;
 const VERSION_SHIFT: u32 = 30;
-const VERSION_MASK: u64 = (1 << 15) - 1;
-const PINS_SHIFT: u32 = 45;
+const VERSION_MASK: u64 = (1 << 14) - 1;
+const PINS_SHIFT: u32 = 44;
 
 /// Frames a page table can name.
 pub const MAX_L1_FRAMES: u64 = 1 << 26;
@@ -74,7 +74,7 @@ impl PageEntry {
         (self.0 >> FRAME_SHIFT & FRAME_MASK) as u32
     }
 
-    /// How often the page was evicted, modulo 2^15.
+    /// How often the page was evicted, modulo 2^14.
     pub fn version(self) -> u32 {
         (self.0 >> VERSION_SHIFT & VERSION_MASK) as u32
     }
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn fields_do_not_disturb_each_other() {
-        let entry = PageEntry::valid(0x2ab_cdef, 0x5a5a);
-        assert_eq!((entry.frame(), entry.version()), (0x2ab_cdef, 0x5a5a));
+        let entry = PageEntry::valid(0x2ab_cdef, 0x1a5a);
+        assert_eq!((entry.frame(), entry.version()), (0x2ab_cdef, 0x1a5a));
         assert_eq!((entry.pins(), entry.flag()), (0, false));
         let dirty = entry.with_state(PageState::Dirty);
         assert_eq!(dirty.state(), Some(PageState::Dirty));
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn eviction_raises_the_version_and_wraps() {
-        let last = PageEntry::valid(7, 0x7fff);
+        let last = PageEntry::valid(7, 0x3fff);
         assert_eq!(last.evicted(), PageEntry(0));
         let next = PageEntry::valid(7, 3).evicted();
         assert_eq!(

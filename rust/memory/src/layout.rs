@@ -125,6 +125,20 @@ pub struct SharedControl {
     pub reserved: [u64; 5],
 }
 
+/// How a BUSY frame is being filled. The host only reads `slot`, and zeroes the rest at birth.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(32))]
+pub struct FrameFill {
+    /// The fault's slot.
+    pub slot: u64,
+    /// Where the page's bytes are while they are copied.
+    pub source: u64,
+    /// Generation and pieces given out.
+    pub tickets: u64,
+    /// Pieces copied.
+    pub done: u64,
+}
+
 /// What a kernel knows of one array, by its id.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -147,10 +161,14 @@ pub struct Cache {
     pub frames: u64,
     /// Owner words.
     pub frame_owners: u64,
-    /// Slots that fill BUSY frames.
-    pub frame_slots: u64,
+    /// How BUSY frames are being filled.
+    pub fills: u64,
     /// The CLOCK hand.
     pub clock_hand: u64,
+    /// Places given out in the queue for frames.
+    pub queue_tail: u64,
+    /// Places given back.
+    pub queue_served: u64,
     /// Slots in use.
     pub slot_bitmap: u64,
     /// Generations of the slots.
@@ -179,6 +197,10 @@ pub struct Cache {
     pub page_shift: u32,
     /// Pages that all cursors together may have brought ahead; 0 for none.
     pub ahead_pages: u32,
+    /// Faults that may seek and fill frames at a time.
+    pub queue_limit: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// An array as a kernel's argument.
@@ -212,5 +234,6 @@ const _: () = assert!(size_of::<StickyError>() == 64);
 const _: () = assert!(size_of::<StatisticsShard>() == 64);
 const _: () = assert!(size_of::<SharedControl>() == 64);
 const _: () = assert!(size_of::<ArrayDescriptor>() == 32);
-const _: () = assert!(size_of::<Cache>() == 128);
+const _: () = assert!(size_of::<FrameFill>() == 32);
+const _: () = assert!(size_of::<Cache>() == 152);
 const _: () = assert!(size_of::<ArrayView>() == 64);

@@ -7,11 +7,14 @@ use gpuio_core::page_entry::{PageEntry, PageState, MAX_L1_FRAMES};
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_memory::device::{Device, DeviceMemory};
 use gpuio_memory::layout::{
-    owner_page, ArrayDescriptor, Cache, StatisticsShard, StickyError, FRAME_FREE, MAX_ARRAYS,
+    owner_page, ArrayDescriptor, Cache, FrameFill, StatisticsShard, StickyError, FRAME_FREE, MAX_ARRAYS,
     STATISTICS_SHARDS,
 };
 use std::ops::Range;
 use std::sync::Arc;
+
+/// From one counter to the next, in bytes: they are hot, so each has a cache line of its own.
+const COUNTER_STRIDE: u64 = 128;
 
 /// What L1 is made of.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +37,7 @@ pub struct L1 {
     shape: L1Shape,
     frames: Box<dyn DeviceMemory>,
     owners: Box<dyn DeviceMemory>,
-    frame_slots: Box<dyn DeviceMemory>,
+    fills: Box<dyn DeviceMemory>,
     bitmap: Box<dyn DeviceMemory>,
     generations: Box<dyn DeviceMemory>,
     counters: Box<dyn DeviceMemory>,
@@ -59,10 +62,10 @@ impl L1 {
         let l1 = Self {
             frames: device.allocate(frame_count * shape.page_bytes as usize)?,
             owners: device.allocate(frame_count * 8)?,
-            frame_slots: device.allocate(frame_count * 8)?,
+            fills: device.allocate(frame_count * size_of::<FrameFill>())?,
             bitmap: device.allocate(slots / 8)?,
             generations: device.allocate(slots * 8)?,
-            counters: device.allocate(256)?,
+            counters: device.allocate(4 * COUNTER_STRIDE as usize)?,
             error: device.allocate(size_of::<StickyError>())?,
             statistics: device.allocate(STATISTICS_SHARDS * size_of::<StatisticsShard>())?,
             descriptors: device.allocate(MAX_ARRAYS as usize * size_of::<ArrayDescriptor>())?,
@@ -78,12 +81,13 @@ impl L1 {
         Cache {
             frames: self.frames.device_address(),
             frame_owners: self.owners.device_address(),
-            frame_slots: self.frame_slots.device_address(),
+            fills: self.fills.device_address(),
             clock_hand: self.counters.device_address(),
             slot_bitmap: self.bitmap.device_address(),
             slot_generation: self.generations.device_address(),
-            // The hand and the tail are both hot: a cache line each.
-            ring_tail: self.counters.device_address() + 128,
+            ring_tail: self.counters.device_address() + COUNTER_STRIDE,
+            queue_tail: self.counters.device_address() + 2 * COUNTER_STRIDE,
+            queue_served: self.counters.device_address() + 3 * COUNTER_STRIDE,
             ring,
             completions,
             control,
@@ -95,6 +99,10 @@ impl L1 {
             slot_count: self.shape.slot_count,
             page_shift: self.shape.page_bytes.trailing_zeros(),
             ahead_pages: self.shape.ahead_pages,
+            // Half of the frames can hold pages that are used while the other half is filled, and
+            // half of the slots are left for prefetches.
+            queue_limit: (self.shape.frame_count.min(self.shape.slot_count) / 2).max(1),
+            reserved: 0,
         }
     }
 

@@ -2,6 +2,6 @@
 set(expect value,state)
 edit(array_ref.hpp
   [=[        device::store_element(page + offset_in_page(byte), value);
-        device::release_pins_dirty(word, 1);]=]
-  [=[        device::release_pins_dirty(word, 1);
+        device::release_pin_dirty(word);]=]
+  [=[        device::release_pin_dirty(word);
         device::store_element(page + offset_in_page(byte), value);]=])

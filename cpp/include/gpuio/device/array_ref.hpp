@@ -172,7 +172,7 @@ private:
         if (!device::try_pin(word, &frame)) return false;
         std::byte* page = view_.frames + (std::uint64_t{frame} << view_.page_shift);
         device::store_element(page + offset_in_page(byte), value);
-        device::release_pins_dirty(word, 1);
+        device::release_pin_dirty(word);
         if (view_.counts_hits) count_hit();
         return true;
     }

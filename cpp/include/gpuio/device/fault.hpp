@@ -1,14 +1,16 @@
 /// \file
-/// One page access that missed, as a state machine. `advance` does what can be done now and never
-/// waits, so a warp can drive many of them at once: all faults are issued before any is awaited.
+/// One lane's access that missed, as a state machine. `advance` does what can be done now and never
+/// waits, so a warp's lanes, which run in step, issue all their faults before any is awaited.
 ///
 ///     looking ── resident ──────────────────────────────────────────► ready (pinned)
+///        │ BUSY: help to copy it, look again
 ///        │ INVALID, or BUSY without owner: take ownership
 ///        ▼
 ///     needs frame ──► writing back a dirty victim ──► needs frame
 ///        ▼
 ///     needs slot ──► waiting for the host ──► copying ──► publish ──► ready (pinned)
 ///
+/// Of all lanes that want one page, in one warp or in many, the one that takes ownership brings it.
 /// A fault that fails gives everything back but what the host may still touch.
 #pragma once
 
@@ -16,10 +18,13 @@
 
 #include "gpuio/device/errors.hpp"
 #include "gpuio/device/fault_ring.hpp"
+#include "gpuio/device/frame_queue.hpp"
 #include "gpuio/device/frames.hpp"
 #include "gpuio/device/layout.hpp"
 #include "gpuio/device/macros.hpp"
+#include "gpuio/device/page_copy.hpp"
 #include "gpuio/device/page_entry.hpp"
+#include "gpuio/device/pins.hpp"
 #include "gpuio/device/platform.hpp"
 
 namespace gpuio::device {
@@ -30,62 +35,48 @@ struct PageKey {
     std::uint64_t page;
 };
 
-/// See the file's comment. Used by one lane, the leader of those that want the same page.
+/// See the file's comment.
 class Fault {
 public:
-    /// \param pins how many lanes want the page; it is pinned that many times when ready.
-    GPUIO_DEVICE Fault(const Cache& cache, std::uint64_t* word, PageKey key, std::uint32_t pins)
-        : cache_(cache), word_(word), key_(key), pins_(pins) {}
+    GPUIO_DEVICE Fault(const Cache& cache, std::uint64_t* word, PageKey key)
+        : cache_(cache), word_(word), key_(key) {}
 
-    /// Takes the next steps that need no waiting.
-    GPUIO_DEVICE void advance() {
-        for (int tries = 0; step_ == Step::kLooking && tries < kLookTries; ++tries) look();
-        if (step_ == Step::kNeedsFrame) seek_frame();
+    /// Takes the next steps that need no waiting. Out of line: it is large, and all accesses of a
+    /// program share it.
+    GPUIO_DEVICE GPUIO_NOINLINE void advance() {
+        if (step_ == Step::kLooking) look();
+        if (step_ == Step::kNeedsFrame && place_.admitted(cache_)) seek_frame();
         if (step_ == Step::kWritingBack) poll_write_back();
         if (step_ == Step::kNeedsSlot) issue();
         if (step_ == Step::kWaiting) poll_read();
+        if (step_ == Step::kCopying) copy();
     }
 
-    /// A source is there: the caller copies a page from `source()` to `frame_bytes()`.
-    GPUIO_DEVICE bool wants_copy() const { return step_ == Step::kCopying; }
-    GPUIO_DEVICE const std::byte* source() const { return source_; }
-
-    /// The frame's bytes, once the fault wants a copy or is ready.
+    /// The frame's bytes, once the fault is ready.
     GPUIO_DEVICE std::byte* frame_bytes() const { return frame_address(cache_, frame_); }
-
-    /// The copy is made: lets everyone see the page, pinned for this fault's lanes.
-    GPUIO_DEVICE void publish() {
-        if (slot_taken_) finish_answer(cache_, slot_);
-        slot_taken_ = false;
-        const PageEntry entry = entry_.with_frame(frame_)
-                                    .with_state(PageState::kValid)
-                                    .with_flag(true)
-                                    .with_pins(pins_);
-        platform::store_release(word_, entry.word());
-        platform::count(&statistics(cache_).filled_bytes, std::uint64_t{1} << cache_.page_shift);
-        step_ = Step::kReady;
-    }
 
     GPUIO_DEVICE bool ready() const { return step_ == Step::kReady; }
     GPUIO_DEVICE bool failed() const { return step_ == Step::kFailed; }
     /// Whether the page was there after all, without this fault bringing it.
     GPUIO_DEVICE bool was_hit() const { return hit_; }
 
-    /// The deadline has passed, or the service is gone: gives up what can be given up.
-    GPUIO_DEVICE void give_up(DeviceError code) {
+    /// The deadline has passed, or the service is gone: gives up what can be given up. Not a copy
+    /// that is under way: that ends soon, whatever the host does, since only lanes take part in it.
+    GPUIO_DEVICE GPUIO_NOINLINE void give_up(DeviceError code) {
         switch (step_) {
             case Step::kNeedsFrame:
             case Step::kNeedsSlot: fail(static_cast<std::uint32_t>(code), 0); return;
             case Step::kWaiting:
                 // The host may still answer: leave the page BUSY without an owner. Whoever needs it
                 // next takes it over; if nobody does, the CLOCK hand or the host will.
-                platform::store_release(word_, entry_.with_frame(frame_).with_flag(false).word());
+                change_to(entry_.with_flag(false));
                 break;
             case Step::kWritingBack:
                 // The host may still read the victim's frame, so the victim keeps its pin, which
                 // keeps it in place, until the host repairs the tables. The wanted page is free.
-                platform::store_release(word_, entry_.evicted().word());
+                change_to(entry_.evicted());
                 break;
+            case Step::kCopying: return;
             default: break;
         }
         set_failed(static_cast<std::uint32_t>(code), 0);
@@ -95,9 +86,6 @@ public:
     GPUIO_DEVICE std::uint32_t os_error() const { return os_error_; }
 
 private:
-    /// Pins are taken by compare-exchange; on a hot page another thread often gets in between.
-    static constexpr int kLookTries = 8;
-
     enum class Step {
         kLooking, kNeedsFrame, kWritingBack, kNeedsSlot, kWaiting, kCopying, kReady, kFailed
     };
@@ -105,29 +93,32 @@ private:
     GPUIO_DEVICE void look() {
         std::uint64_t seen = platform::load_acquire(word_);
         const PageEntry entry{seen};
-        if (entry.resident()) {
-            if (entry.pins() + pins_ > PageEntry::kMaxPins) {
-                return set_failed(static_cast<std::uint32_t>(DeviceError::kBusy), 0);
-            }
-            const PageEntry pinned = entry.with_flag(true).with_pins(entry.pins() + pins_);
-            if (!platform::compare_exchange(word_, seen, pinned.word())) return;
-            frame_ = entry.frame();
-            hit_ = true;
-            step_ = Step::kReady;
-            return;
+        if (entry.resident()) return join(entry);
+        // Another lane brings it.
+        if (entry.state() == PageState::kBusy && entry.flag()) {
+            return help_copy(cache_, entry.frame());
         }
-        if (entry.state() == PageState::kBusy && entry.flag()) return;  // another fault brings it
         const PageEntry owned = entry.with_state(PageState::kBusy).with_flag(true);
         if (!platform::compare_exchange(word_, seen, owned.word())) return;
-        entry_ = owned;
+        entry_ = owned.without_pins();
         if (entry.state() == PageState::kInvalid) {
             step_ = Step::kNeedsFrame;
             return;
         }
         frame_ = entry.frame();
-        slot_ = unpack_slot(platform::load_acquire(cache_.frame_slots + frame_));
+        slot_ = unpack_slot(platform::load_acquire(&cache_.fills[frame_].slot));
         slot_taken_ = true;
         step_ = Step::kWaiting;
+    }
+
+    /// The page is there, whoever brought it.
+    GPUIO_DEVICE void join(PageEntry entry) {
+        if (entry.pins() >= PageEntry::kMaxPins) {
+            return set_failed(static_cast<std::uint32_t>(DeviceError::kBusy), 0);
+        }
+        if (!try_pin(word_, &frame_)) return;
+        hit_ = true;
+        step_ = Step::kReady;
     }
 
     GPUIO_DEVICE void seek_frame() {
@@ -141,12 +132,11 @@ private:
     /// The frame is claimed: enters this page as its owner.
     GPUIO_DEVICE void settle_in_frame() {
         platform::store_release(cache_.frame_owners + frame_, owner_word(key_.array, key_.page));
-        platform::store_release(word_, entry_.with_frame(frame_).word());
+        change_to(entry_.with_frame(frame_));
         const std::byte* mapped = cache_.arrays[key_.array].mapped;
         if (mapped != nullptr) {
-            source_ = mapped + (key_.page << cache_.page_shift);
             platform::count(&statistics(cache_).misses, 1);
-            step_ = Step::kCopying;
+            begin_copy(mapped + (key_.page << cache_.page_shift));
         } else {
             step_ = Step::kNeedsSlot;
         }
@@ -217,7 +207,7 @@ private:
     GPUIO_DEVICE void issue() {
         if (!take_slot(cache_, platform::shard_hint(), kEverySlot, &slot_)) return;
         slot_taken_ = true;
-        platform::store_release(cache_.frame_slots + frame_, pack_slot(slot_));
+        platform::store_release(&cache_.fills[frame_].slot, pack_slot(slot_));
         platform::count(&statistics(cache_).misses, 1);
         push_fault(cache_, FaultOperation::kRead, key_.array, key_.page, slot_, frame_);
         step_ = Step::kWaiting;
@@ -228,8 +218,7 @@ private:
         switch (answer.outcome) {
             case Outcome::kNone: return;
             case Outcome::kCopy:
-                source_ = reinterpret_cast<const std::byte*>(answer.source);
-                step_ = Step::kCopying;
+                begin_copy(reinterpret_cast<const std::byte*>(answer.source));
                 return;
             case Outcome::kDone: publish(); return;
             case Outcome::kFailed:
@@ -237,6 +226,32 @@ private:
                 slot_taken_ = false;
                 return fail_with_answer(answer.source);
         }
+    }
+
+    GPUIO_DEVICE void begin_copy(const std::byte* source) {
+        open_copy(cache_, frame_, source);
+        step_ = Step::kCopying;
+    }
+
+    GPUIO_DEVICE void copy() {
+        help_copy(cache_, frame_);
+        if (copy_is_done(cache_, frame_)) publish();
+    }
+
+    /// The bytes are in the frame: lets everyone see the page, pinned for this lane.
+    GPUIO_DEVICE void publish() {
+        if (slot_taken_) finish_answer(cache_, slot_);
+        slot_taken_ = false;
+        change_to(entry_.with_state(PageState::kValid).with_flag(true).with_pins(1));
+        place_.leave(cache_);
+        platform::count(&statistics(cache_).filled_bytes, std::uint64_t{1} << cache_.page_shift);
+        step_ = Step::kReady;
+    }
+
+    /// Changes the entry, which this fault owns.
+    GPUIO_DEVICE void change_to(PageEntry next) {
+        rewrite(word_, entry_, next);
+        entry_ = next;
     }
 
     GPUIO_DEVICE void fail_with_answer(std::uint64_t source) {
@@ -247,12 +262,13 @@ private:
     /// Gives back the page, and the frame if there is one, and fails. The page is INVALID again, so
     /// a later access tries anew.
     GPUIO_DEVICE void fail(std::uint32_t code, std::uint32_t os_error) {
-        platform::store_release(word_, entry_.evicted().word());
+        change_to(entry_.evicted());
         if (frame_ != kNoFrame) free_frame(cache_, frame_);
         set_failed(code, os_error);
     }
 
     GPUIO_DEVICE void set_failed(std::uint32_t code, std::uint32_t os_error) {
+        place_.leave(cache_);
         error_code_ = code;
         os_error_ = os_error;
         step_ = Step::kFailed;
@@ -261,16 +277,15 @@ private:
     const Cache& cache_;
     std::uint64_t* word_;
     const PageKey key_;
-    const std::uint32_t pins_;
     Step step_ = Step::kLooking;
     bool hit_ = false;
     bool slot_taken_ = false;
-    PageEntry entry_{0};  ///< what this fault, as the page's owner, has written into the table
+    PageEntry entry_{0};  ///< what this fault, as the page's owner, has made of it; without pins
+    QueuePlace place_;
     std::uint32_t frame_ = kNoFrame;
     std::uint32_t victim_frame_ = kNoFrame;
     std::uint64_t* victim_word_ = nullptr;
     Slot slot_{};
-    const std::byte* source_ = nullptr;
     std::uint32_t error_code_ = 0;
     std::uint32_t os_error_ = 0;
 };

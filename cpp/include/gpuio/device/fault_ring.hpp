@@ -27,7 +27,7 @@ struct Answer {
     std::uint64_t source;
 };
 
-/// Packs a slot into the word that a BUSY frame keeps in `Cache::frame_slots`.
+/// Packs a slot into the word that a BUSY frame keeps in `FrameFill::slot`.
 GPUIO_DEVICE inline std::uint64_t pack_slot(Slot slot) {
     return (std::uint64_t{slot.index} << 16) | slot.generation;
 }
@@ -74,26 +74,24 @@ GPUIO_DEVICE inline void free_slot(const Cache& cache, Slot slot) {
 GPUIO_DEVICE inline void push_fault(const Cache& cache, FaultOperation operation,
                                     std::uint64_t array, std::uint64_t page, Slot slot,
                                     std::uint32_t frame) {
-    const std::uint64_t ticket = platform::fetch_add(cache.ring_tail, 1);
+    const std::uint64_t ticket = platform::fetch_add_relaxed(cache.ring_tail, 1);
     const std::uint64_t lap = ticket / cache.slot_count;
     const std::uint64_t parity = ((lap & 1) ^ 1) << 63;  // the ring is born zeroed: lap 0 writes 1
     FaultEntry* entry = cache.ring + (ticket & (cache.slot_count - 1));
-    platform::store_release_system(
-        &entry->words[0],
-        parity | (static_cast<std::uint64_t>(operation) << 60) | (array << 48) | page);
-    platform::store_release_system(&entry->words[1],
-                                   parity | (std::uint64_t{slot.index} << 48) |
-                                       (std::uint64_t{slot.generation} << 32) | frame);
+    platform::store_pair_release_system(
+        entry->words, parity | (static_cast<std::uint64_t>(operation) << 60) | (array << 48) | page,
+        parity | (std::uint64_t{slot.index} << 48) | (std::uint64_t{slot.generation} << 32) | frame);
     platform::ring_doorbell(cache.control);
 }
 
 /// Looks for the answer to the fault in `slot`. Does not wait.
 GPUIO_DEVICE inline Answer poll_answer(const Cache& cache, Slot slot) {
     const Completion* completion = cache.completions + slot.index;
-    const std::uint64_t status = platform::load_acquire_system(&completion->status);
+    const std::uint64_t status = platform::load_relaxed_system(&completion->status);
     if ((status >> 16) != slot.generation) return {Outcome::kNone, 0};
+    platform::fence_acquire_system();
     return {static_cast<Outcome>(status & 0xffff),
-            platform::load_acquire_system(&completion->source)};
+            platform::load_relaxed_system(&completion->source)};
 }
 
 /// Tells the host that the answer's source is no longer read, then frees the slot.

@@ -21,7 +21,6 @@ inline constexpr std::uint64_t kFrameClaimed = 1;
 inline constexpr std::uint64_t kFrameOwned = std::uint64_t{1} << 63;
 inline constexpr std::uint32_t kNoFrame = ~std::uint32_t{0};
 
-
 GPUIO_DEVICE inline std::uint64_t owner_word(std::uint64_t array, std::uint64_t page) {
     return kFrameOwned | (array << 48) | page;
 }
@@ -56,7 +55,13 @@ struct Victim {
     std::uint32_t frame;
 };
 
-/// In a frame's word of `frame_slots`, beside the slot: the hand has passed over its prefetch.
+/// Changes all but the pins of a BUSY entry, from what its owner, the caller, has made it. The pins
+/// are others': see page_entry.hpp.
+GPUIO_DEVICE inline void rewrite(std::uint64_t* word, PageEntry from, PageEntry to) {
+    platform::fetch_add(word, to.word() - from.without_pins().word());
+}
+
+/// In `FrameFill::slot`, beside the slot: the hand has passed over its prefetch.
 inline constexpr std::uint64_t kPassedOver = std::uint64_t{1} << 63;
 
 /// A prefetch nobody came for: once the host has answered it, its frame can be had. It has a second
@@ -64,7 +69,7 @@ inline constexpr std::uint64_t kPassedOver = std::uint64_t{1} << 63;
 /// hit another prefetch, if the frame changes hands meanwhile, only costs that one its chance.)
 GPUIO_DEVICE inline bool take_stale_prefetch(const Cache& cache, std::uint64_t* word,
                                              PageEntry entry) {
-    std::uint64_t* slot_word = cache.frame_slots + entry.frame();
+    std::uint64_t* slot_word = &cache.fills[entry.frame()].slot;
     const std::uint64_t packed = platform::load_acquire(slot_word);
     const Slot slot = unpack_slot(packed);
     if (poll_answer(cache, slot).outcome == Outcome::kNone) return false;
@@ -73,12 +78,13 @@ GPUIO_DEVICE inline bool take_stale_prefetch(const Cache& cache, std::uint64_t* 
         return false;
     }
     std::uint64_t expected = entry.word();
-    if (!platform::compare_exchange(word, expected, entry.with_flag(true).word())) return false;
+    const PageEntry owned = entry.with_flag(true);
+    if (!platform::compare_exchange(word, expected, owned.word())) return false;
     // Now owned. The slot was read before ownership, but ownership changes only through this
     // compare-exchange, and the entry (version included) was still the one the slot was read for.
     finish_answer(cache, slot);
     platform::store_release(cache.frame_owners + entry.frame(), kFrameClaimed);
-    platform::store_release(word, entry.evicted().word());
+    rewrite(word, owned, entry.evicted());
     return true;
 }
 
@@ -114,8 +120,9 @@ GPUIO_DEVICE inline Victim find_victim(const Cache& cache) {
     const std::uint32_t twice = 2 * cache.frame_count;
     const std::uint32_t steps = twice < platform::kMaxHandSteps ? twice : platform::kMaxHandSteps;
     for (std::uint32_t step = 0; step < steps; ++step) {
-        const std::uint64_t ticket = platform::fetch_add(cache.clock_hand, 1);
-        const auto frame = static_cast<std::uint32_t>(ticket % cache.frame_count);
+        // 32 bits, because a GPU divides 64 by calling a function; where they wrap, the hand jumps.
+        const auto at = static_cast<std::uint32_t>(platform::fetch_add_relaxed(cache.clock_hand, 1));
+        const std::uint32_t frame = at % cache.frame_count;
         std::uint64_t owner = platform::load_acquire(cache.frame_owners + frame);
         if (owner == kFrameClaimed) continue;
         if (owner == kFrameFree) {

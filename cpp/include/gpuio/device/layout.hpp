@@ -92,6 +92,15 @@ struct alignas(64) SharedControl {
 };
 static_assert(sizeof(SharedControl) == 64);
 
+/// How a BUSY frame is being filled. In device memory, one a frame; see page_copy.hpp for the copy.
+struct alignas(32) FrameFill {
+    std::uint64_t slot;     ///< the fault's slot, packed; and a mark of the CLOCK hand
+    std::uint64_t source;   ///< device address of the page's bytes, while they are copied
+    std::uint64_t tickets;  ///< generation of the copy (63..32) | pieces given out (31..0)
+    std::uint64_t done;     ///< pieces copied
+};
+static_assert(sizeof(FrameFill) == 32);
+
 /// Everything a kernel needs to know about one array. In device memory, indexed by array id.
 struct ArrayDescriptor {
     std::uint64_t* table;        ///< page-table words, one a page
@@ -105,8 +114,10 @@ static_assert(sizeof(ArrayDescriptor) == 32);
 struct Cache {
     std::byte* frames;              ///< frame f is at frames + (f << page_shift)
     std::uint64_t* frame_owners;    ///< one word a frame: see frames.hpp
-    std::uint64_t* frame_slots;     ///< the slot that fills a BUSY frame
+    FrameFill* fills;               ///< one a frame
     std::uint64_t* clock_hand;
+    std::uint64_t* queue_tail;      ///< the queue of faults that need a frame: see frame_queue.hpp
+    std::uint64_t* queue_served;
     std::uint64_t* slot_bitmap;     ///< one bit a slot, set = in use
     std::uint64_t* slot_generation; ///< one word a slot
     std::uint64_t* ring_tail;
@@ -121,7 +132,9 @@ struct Cache {
     std::uint32_t slot_count;       ///< a power of two, at least 64
     std::uint32_t page_shift;
     std::uint32_t ahead_pages;      ///< pages that all cursors may have brought ahead; 0: none
+    std::uint32_t queue_limit;      ///< faults that may seek and fill frames at a time
+    std::uint32_t reserved;
 };
-static_assert(sizeof(Cache) == 13 * 8 + 8 + 16);
+static_assert(sizeof(Cache) == 15 * 8 + 8 + 24);
 
 }  // namespace gpuio::device

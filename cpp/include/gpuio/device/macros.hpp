@@ -18,11 +18,9 @@
 #define GPUIO_HOST_DEVICE
 #endif
 
-/// Keeps the slow path out of line, so that the hit path stays small enough to inline. Not under
-/// nvcc: there optimised kernels used wrong addresses with the slow path out of line, for a reason
-/// not found yet (docs/decisions/0004-no-calls-in-kernels.md).
+/// Keeps the slow path out of line, so that the hit path stays small enough to inline.
 #if defined(__CUDACC__)
-#define GPUIO_NOINLINE
+#define GPUIO_NOINLINE __noinline__
 #else
 #define GPUIO_NOINLINE __attribute__((noinline))
 #endif

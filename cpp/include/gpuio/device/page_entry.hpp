@@ -1,8 +1,8 @@
 /// \file
 /// The page-table entry: one 64-bit word a page, all of a page's state in it.
 ///
-///     bit 63          45 44        30 29           4      3       2       0
-///        | pins (19)    | version (15)| frame (26)  | flag  | state (3)    |
+///     bit 63          44 43        30 29           4      3       2       0
+///        | pins (20)    | version (14)| frame (26)  | flag  | state (3)    |
 ///
 /// - **state**: the specification's INVALID, VALID, DIRTY, FLUSHING, and BUSY (being filled).
 /// - **flag**: on a resident page, "accessed since the CLOCK hand last passed"; on a BUSY page,
@@ -10,13 +10,17 @@
 ///   prefetch, or a read whose waiter gave up; whoever needs the page next takes it over.
 /// - **frame**: the frame that holds the page, or will; meaningful unless INVALID.
 /// - **version**: counts evictions. A reader who used no pin compares it before and after.
-/// - **pins**: accesses that need the page to stay, and one for a write-back under way. Only a
-///   resident page has any, and a pinned page is never evicted, nor written back by a kernel.
+/// - **pins**: accesses that need the page to stay, and one for a write-back under way. A pinned
+///   page is never evicted, nor written back by a kernel.
 ///
 /// Who may change what:
+/// - pins: any thread, at any time, by one atomic addition: it never fails, however many threads
+///   want the same page. Whoever so finds that the page was not resident has pinned nothing and
+///   takes the pin back at once. So every other change must leave the pins as it finds them.
 /// - INVALID to BUSY: any thread, by compare-exchange; it then owns the entry alone.
-/// - BUSY: only its owner writes it, by plain stores. Taking ownership is a compare-exchange.
-/// - resident: any thread, by compare-exchange (pins also by fetch-sub).
+/// - BUSY: its owner changes all but the pins, by an addition (`rewrite` in frames.hpp). Taking
+///   ownership is a compare-exchange.
+/// - resident: any thread, by compare-exchange; the accessed flag, while pinned, by fetch-or.
 ///
 /// Rust's mirror of this file is `rust/core/src/page_entry.rs`; a test holds the two together.
 #pragma once
@@ -43,16 +47,17 @@ public:
     static constexpr unsigned kFrameShift = 4;
     static constexpr unsigned kFrameBits = 26;
     static constexpr unsigned kVersionShift = 30;
-    static constexpr unsigned kVersionBits = 15;
-    static constexpr unsigned kPinsShift = 45;
-    static constexpr unsigned kPinsBits = 19;
+    static constexpr unsigned kVersionBits = 14;
+    static constexpr unsigned kPinsShift = 44;
+    static constexpr unsigned kPinsBits = 20;
 
     static constexpr std::uint64_t kFlag = 8;
     static constexpr std::uint64_t kOnePin = std::uint64_t{1} << kPinsShift;
     /// Frames a table can name: the bound on L1 frames of one context.
     static constexpr std::uint64_t kMaxFrames = std::uint64_t{1} << kFrameBits;
-    /// More pins on a page than this are refused, well before the field overflows.
-    static constexpr std::uint64_t kMaxPins = (std::uint64_t{1} << kPinsBits) - 4096;
+    /// More pins on a page than this are refused. The field has room for as many again: for threads
+    /// that have added their pin and not yet taken it back. A GPU runs some 300,000 at a time.
+    static constexpr std::uint64_t kMaxPins = std::uint64_t{1} << (kPinsBits - 1);
 
     GPUIO_HOST_DEVICE constexpr explicit PageEntry(std::uint64_t word) : word_(word) {}
 
@@ -87,7 +92,9 @@ public:
     GPUIO_HOST_DEVICE constexpr PageEntry with_pins(std::uint64_t pins) const {
         return PageEntry{(word_ & (kOnePin - 1)) | (pins << kPinsShift)};
     }
-    /// The entry after an eviction: INVALID, no frame, the version one up (it wraps).
+    /// All of the entry but the pins.
+    GPUIO_HOST_DEVICE constexpr PageEntry without_pins() const { return with_pins(0); }
+    /// The entry after an eviction: INVALID, no frame, no pins, the version one up (it wraps).
     GPUIO_HOST_DEVICE constexpr PageEntry evicted() const {
         const std::uint64_t next = (version() + 1u) & ((1u << kVersionBits) - 1);
         return PageEntry{next << kVersionShift};

@@ -1,6 +1,8 @@
 /// \file
-/// The slow path of every access: brings pages in for a whole warp at a time, and the two ways to
-/// let go of a page.
+/// The slow path of every access: waits for pages, within the deadline; and the hints that do not.
+///
+/// Every lane works for itself; lanes that want the same page meet in its table entry. There are no
+/// warp collectives, so it does not matter which lanes run together.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +13,7 @@
 #include "gpuio/device/layout.hpp"
 #include "gpuio/device/macros.hpp"
 #include "gpuio/device/page_entry.hpp"
+#include "gpuio/device/pins.hpp"
 #include "gpuio/device/platform.hpp"
 
 namespace gpuio::device {
@@ -21,47 +24,6 @@ enum class Hold {
     kReleaseDirty,  ///< the page was written
     kKeep,          ///< the page stays pinned, once for every lane: a guard was made
 };
-
-/// Takes `count` pins off a page. The page may be evicted from then on.
-GPUIO_DEVICE inline void release_pins(std::uint64_t* word, std::uint32_t count) {
-    platform::fetch_add(word, ~(PageEntry::kOnePin * count) + 1);
-}
-
-/// Takes `count` pins off a page and marks it DIRTY. One step, after the stores: a flush that runs
-/// at the same time either takes their bytes along or finds the page DIRTY again afterwards.
-GPUIO_DEVICE inline void release_pins_dirty(std::uint64_t* word, std::uint32_t count) {
-    std::uint64_t seen = platform::load_relaxed(word);
-    for (;;) {  // repeats only when another thread changed the word
-        const PageEntry entry{seen};
-        const PageEntry next = entry.with_pins(entry.pins() - count).with_state(PageState::kDirty);
-        if (platform::compare_exchange(word, seen, next.word())) return;
-    }
-}
-
-/// Tries to pin a page that is expected to be resident. One step, no waiting.
-GPUIO_DEVICE inline bool try_pin(std::uint64_t* word, std::uint32_t* frame) {
-    std::uint64_t seen = platform::load_acquire(word);
-    const PageEntry entry{seen};
-    if (!entry.resident() || entry.pins() >= PageEntry::kMaxPins) return false;
-    const PageEntry pinned = entry.with_flag(true).with_pins(entry.pins() + 1);
-    if (!platform::compare_exchange(word, seen, pinned.word())) return false;
-    *frame = entry.frame();
-    return true;
-}
-
-GPUIO_DEVICE inline unsigned first_lane(std::uint32_t lanes) {
-    unsigned lane = 0;
-    while ((lanes & 1) == 0) {
-        lanes >>= 1;
-        ++lane;
-    }
-    return lane;
-}
-GPUIO_DEVICE inline std::uint32_t count_lanes(std::uint32_t lanes) {
-    std::uint32_t count = 0;
-    for (; lanes != 0; lanes &= lanes - 1) ++count;
-    return count;
-}
 
 /// When a wait has to end. The clock starts with the first question, so a hit never reads it.
 class Deadline {
@@ -79,7 +41,9 @@ public:
             end_us_ = platform::now_us() + cache_.io_timeout_us;
             return false;
         }
-        if (platform::load_acquire_system(&cache_.control->service_alive) == 0) {
+        // Not with every question: on a GPU it is a read over the bus.
+        if (++questions_ % 16 == 0 &&
+            platform::load_relaxed_system(&cache_.control->service_alive) == 0) {
             *why = DeviceError::kGeneral;
             return true;
         }
@@ -92,26 +56,8 @@ public:
 private:
     const Cache& cache_;
     std::uint64_t end_us_ = 0;
+    std::uint32_t questions_ = 0;
 };
-
-/// Copies the pages that this warp's leaders want copied, one after the other, all lanes together.
-GPUIO_DEVICE inline void copy_wanted(const Cache& cache, const platform::Warp& warp, bool leader,
-                                     Fault& fault) {
-    std::uint32_t wanting = warp.ballot(leader && fault.wants_copy());
-    const bool mine = leader && fault.wants_copy();
-    for (; wanting != 0; wanting &= wanting - 1) {
-        const unsigned lane = first_lane(wanting);
-        const std::uint64_t to = warp.shuffle(
-            mine ? reinterpret_cast<std::uint64_t>(fault.frame_bytes()) : 0, lane);
-        const std::uint64_t from =
-            warp.shuffle(mine ? reinterpret_cast<std::uint64_t>(fault.source()) : 0, lane);
-        platform::copy_page(warp, reinterpret_cast<std::byte*>(to),
-                            reinterpret_cast<const std::byte*>(from),
-                            std::size_t{1} << cache.page_shift);
-    }
-    warp.sync();
-    if (mine) fault.publish();
-}
 
 /// Counts how an access was served.
 GPUIO_DEVICE inline void count_access(const Cache& cache, const Fault& fault, bool waited) {
@@ -121,60 +67,36 @@ GPUIO_DEVICE inline void count_access(const Cache& cache, const Fault& fault, bo
 }
 
 /// Makes `key`'s page resident, calls `use(frame bytes)` while it is pinned, and lets go of it as
-/// `hold` says. All lanes that arrive together share the work: lanes that want the same page share
-/// one fault, and all faults are issued before any is waited for.
+/// `hold` says.
 ///
-/// A lane's `use` runs as soon as its own page is there, not when the warp's last one is: pages of
-/// one warp must not wait for each other, or a small cache could never hold them all.
+/// `use` runs inside the loop, and the pin is gone before the lane leaves it: a compiler may have
+/// lanes wait there for the other lanes of their warp, and pages of one warp must not wait for each
+/// other, or a small cache could never hold them all.
 ///
 /// Returns false, with the error kept for the host, when the page could not be had; `use` has then
 /// not been called. Waits at most `io_timeout_us`.
 template <Hold hold, class Use>
 GPUIO_DEVICE GPUIO_NOINLINE bool with_page(const Cache& cache, std::uint64_t* table, PageKey key,
                                            std::uint64_t byte_offset, Use use) {
-    const platform::Warp warp = platform::Warp::converge();
     std::uint64_t* word = table + key.page;
-    const std::uint32_t peers = warp.match((std::uint64_t{key.array} << 48) | key.page);
-    const unsigned leader_lane = first_lane(peers);
-    const bool leader = warp.lane() == leader_lane;
-    const std::uint32_t pins = count_lanes(peers);
-
-    Fault fault(cache, word, key, pins);
+    Fault fault(cache, word, key);
     Deadline deadline(cache);
-    bool finished = false;
-    bool succeeded = false;
     for (std::uint32_t attempt = 0;; ++attempt) {
-        const bool working = leader && !finished;
-        if (working) fault.advance();
-        copy_wanted(cache, warp, working, fault);
-
-        // 0: not yet; 1: failed; else the address of the page's bytes.
-        std::uint64_t signal = 0;
-        if (working && fault.ready()) {
-            signal = reinterpret_cast<std::uint64_t>(fault.frame_bytes());
+        fault.advance();
+        if (fault.ready()) {
+            use(fault.frame_bytes());
+            if (hold == Hold::kReleaseClean) release_pin(word);
+            if (hold == Hold::kReleaseDirty) release_pin_dirty(word);
             count_access(cache, fault, attempt != 0);
-        } else if (working) {
-            DeviceError why{};
-            if (!fault.failed() && deadline.passed(&why)) fault.give_up(why);
-            signal = fault.failed() ? 1 : 0;
+            return true;
         }
-        signal = warp.shuffle(signal, leader_lane);
-        const bool use_now = !finished && signal > 1;
-        if (use_now) {
-            use(reinterpret_cast<std::byte*>(signal));
-            succeeded = true;
-        }
-        warp.sync();
-        if (working && use_now) {
-            if (hold == Hold::kReleaseClean) release_pins(word, pins);
-            if (hold == Hold::kReleaseDirty) release_pins_dirty(word, pins);
-        }
-        if (working && signal == 1) {
+        DeviceError why{};
+        if (!fault.failed() && deadline.passed(&why)) fault.give_up(why);
+        if (fault.failed()) {
             record_error(cache.error, fault.error_code(), fault.os_error(),
                          {key.array, key.page, byte_offset});
+            return false;
         }
-        finished = finished || signal != 0;
-        if (warp.ballot(!finished) == 0) return succeeded;
         platform::pause(attempt);
     }
 }
@@ -183,9 +105,6 @@ GPUIO_DEVICE GPUIO_NOINLINE bool with_page(const Cache& cache, std::uint64_t* ta
 /// way, when no clean frame or no slot is free, or when the bytes are addressable anyway.
 GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::uint64_t* table,
                                                       PageKey key) {
-    const platform::Warp warp = platform::Warp::converge();
-    const std::uint32_t peers = warp.match((std::uint64_t{key.array} << 48) | key.page);
-    if (warp.lane() != first_lane(peers)) return;
     if (cache.arrays[key.array].mapped != nullptr) return;
 
     std::uint64_t* word = table + key.page;
@@ -197,18 +116,18 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
 
     Slot slot{};
     if (!take_slot(cache, platform::shard_hint(), kPrefetchSlots, &slot)) {
-        return platform::store_release(word, entry.word());
+        return rewrite(word, owned, entry.without_pins());
     }
     const Victim victim = find_victim(cache);
     if (victim.kind != Victim::Kind::kTaken) {
         free_slot(cache, slot);
-        return platform::store_release(word, entry.word());
+        return rewrite(word, owned, entry.without_pins());
     }
-    platform::store_release(cache.frame_slots + victim.frame, pack_slot(slot));
+    platform::store_release(&cache.fills[victim.frame].slot, pack_slot(slot));
     platform::store_release(cache.frame_owners + victim.frame, owner_word(key.array, key.page));
     push_fault(cache, FaultOperation::kPrefetch, key.array, key.page, slot, victim.frame);
     platform::count(&statistics(cache).prefetches, 1);
-    platform::store_release(word, owned.with_flag(false).with_frame(victim.frame).word());
+    rewrite(word, owned, owned.without_pins().with_flag(false).with_frame(victim.frame));
 }
 
 /// Most bytes that one cursor has brought to L1 ahead of it.

@@ -119,9 +119,9 @@ public:
     GPUIO_DEVICE void release() {
         if (held_.word != nullptr) {
             if (dirty_) {
-                device::release_pins_dirty(held_.word, 1);
+                device::release_pin_dirty(held_.word);
             } else {
-                device::release_pins(held_.word, 1);
+                device::release_pin(held_.word);
             }
         }
         held_ = {};

@@ -1,6 +1,6 @@
 /// \file
 /// Everything device code needs from the machine it runs on, and nothing else: atomic words, data
-/// words, the lanes of a warp, a clock, a pause. Three implementations: CUDA, the host device, and
+/// words, pieces of a page to copy, a clock, a pause. Three implementations: CUDA, the host device, and
 /// (in the tests) a simulator that makes every call here a scheduling point.
 ///
 /// Each implementation defines, in namespace `gpuio::platform`:
@@ -10,13 +10,17 @@
 ///     void     store_relaxed(uint64_t*, uint64_t), store_release(uint64_t*, uint64_t)
 ///     bool     compare_exchange(uint64_t*, uint64_t& expected, uint64_t desired)  // acq_rel
 ///     uint64_t fetch_add, fetch_or, fetch_and(uint64_t*, uint64_t)                // acq_rel
+///     uint64_t fetch_add_relaxed(uint64_t*, uint64_t)
 ///     void     count(uint64_t*, uint64_t)              // relaxed add, result unused (statistics)
-///     uint64_t load_acquire_system(const uint64_t*)    // memory the host writes too
+///     uint64_t load_relaxed_system(const uint64_t*)    // memory the host writes too
+///     void     fence_acquire_system()                  // after a load that showed something
 ///     void     store_release_system(uint64_t*, uint64_t)
+///     void     store_pair_release_system(uint64_t* words, uint64_t, uint64_t)  // in any order
 ///     void     fence_acquire()                         // orders data loads before a re-check
+///     void     fence_release()                         // orders an eviction before new data
 ///     W        load_data<W>(const W*), void store_data<W>(W*, W)   // relaxed; 1, 2, 4, 8 bytes
-///     class    Warp    // converge(), lane(), mask(), match(), ballot(), shuffle(), sync()
-///     void     copy_page(const Warp&, std::byte* to, const std::byte* from, size_t bytes)
+///     uint32_t copy_pieces(size_t page_bytes)          // pieces that a page is copied in
+///     void     copy_piece(std::byte* to, const std::byte* from, size_t page_bytes, uint32_t piece)
 ///     uint64_t now_us()
 ///     void     pause(uint32_t attempt)                 // grows from a spin to a short sleep
 ///     void     ring_doorbell(device::SharedControl*)   // wakes a sleeping host service

@@ -12,12 +12,8 @@
 
 namespace gpuio::platform {
 
-/// Frames the CLOCK hand looks at before its caller gets a turn at other things. Few,
-/// because while one lane looks, what other lanes of its warp have got stays pinned. Whether that
-/// is what starves thousands of warps after a handful of frames has not been shown on a card.
-inline constexpr std::uint32_t kMaxHandSteps = 16;
-
-using Word = unsigned long long;  // CUDA's name for 64 bits in its atomics
+/// Frames the CLOCK hand looks at before its caller gets a turn at other things.
+inline constexpr std::uint32_t kMaxHandSteps = 64;
 
 __device__ inline std::uint64_t load_relaxed(const std::uint64_t* word) {
     std::uint64_t value;
@@ -73,14 +69,33 @@ __device__ inline std::uint64_t fetch_and(std::uint64_t* word, std::uint64_t val
 __device__ inline void count(std::uint64_t* counter, std::uint64_t amount) {
     asm volatile("red.relaxed.gpu.global.add.u64 [%0], %1;" ::"l"(counter), "l"(amount) : "memory");
 }
-__device__ inline std::uint64_t load_acquire_system(const std::uint64_t* word) {
+__device__ inline std::uint64_t fetch_add_relaxed(std::uint64_t* word, std::uint64_t value) {
+    std::uint64_t before;
+    asm volatile("atom.relaxed.gpu.global.add.u64 %0, [%1], %2;"
+                 : "=l"(before)
+                 : "l"(word), "l"(value)
+                 : "memory");
+    return before;
+}
+__device__ inline std::uint64_t load_relaxed_system(const std::uint64_t* word) {
     std::uint64_t value;
-    asm volatile("ld.acquire.sys.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+    asm volatile("ld.relaxed.sys.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
     return value;
 }
+__device__ inline void fence_acquire_system() { asm volatile("fence.acq_rel.sys;" ::: "memory"); }
 __device__ inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
     asm volatile("st.release.sys.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
 }
+/// Both words leave in one store.
+__device__ inline void store_pair_release_system(std::uint64_t* words, std::uint64_t first,
+                                                 std::uint64_t second) {
+    asm volatile(
+        "fence.acq_rel.sys;\n\t"
+        "st.relaxed.sys.global.v2.u64 [%0], {%1, %2};" ::"l"(words),
+        "l"(first), "l"(second)
+        : "memory");
+}
+__device__ inline void fence_release() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 __device__ inline void fence_acquire() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 
 template <class Data>
@@ -170,63 +185,38 @@ __device__ inline void store_data(Data* data, Data value) {
     }
 }
 
-/// The lanes of a warp that arrived together.
-class Warp {
-public:
-    __device__ static Warp converge() { return Warp(__activemask()); }
-    __device__ unsigned lane() const {
-        unsigned lane;
-        asm("mov.u32 %0, %%laneid;" : "=r"(lane));
-        return lane;
-    }
-    __device__ std::uint32_t mask() const { return mask_; }
-    __device__ std::uint32_t match(std::uint64_t key) const {
-        return __match_any_sync(mask_, static_cast<Word>(key));
-    }
-    __device__ std::uint32_t ballot(bool predicate) const {
-        return __ballot_sync(mask_, predicate);
-    }
-    __device__ std::uint64_t shuffle(std::uint64_t value, unsigned lane) const {
-        return __shfl_sync(mask_, static_cast<Word>(value), static_cast<int>(lane));
-    }
-    __device__ void sync() const { __syncwarp(mask_); }
+/// A piece is eight times 16 bytes: that many loads are in flight at a time, since the source is
+/// often host memory, a bus away.
+inline constexpr std::uint32_t kLoadsOfPiece = 8;
 
-private:
-    __device__ explicit Warp(std::uint32_t mask) : mask_(mask) {}
-    std::uint32_t mask_;
-};
+/// Pieces that a page is copied in. \param bytes a power of two, at least 512
+__device__ inline std::uint32_t copy_pieces(std::size_t bytes) {
+    return static_cast<std::uint32_t>(bytes / (16 * kLoadsOfPiece));
+}
 
-/// Copies a page with all lanes of the warp, 16 bytes a lane and step, four steps in flight (the
-/// source is often host memory, a bus away).
-/// \param bytes a multiple of 64; both addresses are aligned to 16.
-__device__ inline void copy_page(const Warp& warp, std::byte* to, const std::byte* from,
-                                 std::size_t bytes) {
-    const unsigned before = (1u << warp.lane()) - 1;
-    const std::size_t width = __popc(warp.mask());
-    const std::size_t rank = __popc(warp.mask() & before);
-    const std::size_t pieces = bytes / 16;
-    constexpr int depth = 4;
-    for (std::size_t i = rank; i < pieces; i += width * depth) {
-        std::uint64_t low[depth], high[depth];
+/// Copies one piece of a page. A warp's worth of pieces lie interleaved, 16 bytes of each in turn,
+/// so that lanes with consecutive pieces read side by side.
+/// \param to, from the page's, aligned to 16
+__device__ inline void copy_piece(std::byte* to, const std::byte* from, std::size_t bytes,
+                                  std::uint32_t piece) {
+    const std::uint32_t pieces = copy_pieces(bytes);
+    const std::uint32_t width = pieces < 32 ? pieces : 32;
+    const std::size_t first =
+        (std::size_t{piece / width} * width * kLoadsOfPiece + piece % width) * 16;
+    std::uint64_t low[kLoadsOfPiece], high[kLoadsOfPiece];
 #pragma unroll
-        for (int k = 0; k < depth; ++k) {
-            const std::size_t at = i + k * width;
-            if (at < pieces) {
-                asm volatile("ld.volatile.global.v2.u64 {%0, %1}, [%2];"
-                             : "=l"(low[k]), "=l"(high[k])
-                             : "l"(from + at * 16)
-                             : "memory");
-            }
-        }
+    for (std::uint32_t k = 0; k < kLoadsOfPiece; ++k) {
+        asm volatile("ld.volatile.global.v2.u64 {%0, %1}, [%2];"
+                     : "=l"(low[k]), "=l"(high[k])
+                     : "l"(from + first + std::size_t{k} * width * 16)
+                     : "memory");
+    }
 #pragma unroll
-        for (int k = 0; k < depth; ++k) {
-            const std::size_t at = i + k * width;
-            if (at < pieces) {
-                asm volatile("st.volatile.global.v2.u64 [%0], {%1, %2};" ::"l"(to + at * 16),
-                             "l"(low[k]), "l"(high[k])
-                             : "memory");
-            }
-        }
+    for (std::uint32_t k = 0; k < kLoadsOfPiece; ++k) {
+        asm volatile("st.volatile.global.v2.u64 [%0], {%1, %2};" ::"l"(
+                         to + first + std::size_t{k} * width * 16),
+                     "l"(low[k]), "l"(high[k])
+                     : "memory");
     }
 }
 

@@ -34,6 +34,9 @@ inline bool compare_exchange(std::uint64_t* word, std::uint64_t& expected, std::
 inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
     return __atomic_fetch_add(word, value, __ATOMIC_ACQ_REL);
 }
+inline std::uint64_t fetch_add_relaxed(std::uint64_t* word, std::uint64_t value) {
+    return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
+}
 inline std::uint64_t fetch_or(std::uint64_t* word, std::uint64_t value) {
     return __atomic_fetch_or(word, value, __ATOMIC_ACQ_REL);
 }
@@ -45,9 +48,16 @@ inline void count(std::uint64_t* counter, std::uint64_t amount) {
 }
 
 // One coherent memory: system scope is the same scope.
-inline std::uint64_t load_acquire_system(const std::uint64_t* word) { return load_acquire(word); }
+// And an acquire costs nothing here that a relaxed load would save.
+inline std::uint64_t load_relaxed_system(const std::uint64_t* word) { return load_acquire(word); }
+inline void fence_acquire_system() {}
 inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
     store_release(word, value);
+}
+inline void store_pair_release_system(std::uint64_t* words, std::uint64_t first,
+                                      std::uint64_t second) {
+    store_release(words, first);
+    store_release(words + 1, second);
 }
 
 #if defined(__SANITIZE_THREAD__)
@@ -61,12 +71,14 @@ inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
 #if defined(GPUIO_THREAD_SANITIZER)
 // ThreadSanitizer does not see fences; an acquiring load of anything gives it the same order.
 inline void fence_acquire() {}
+inline void fence_release() {}
 template <class Word>
 inline Word load_data(const Word* word) {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 #else
 inline void fence_acquire() { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+inline void fence_release() { __atomic_thread_fence(__ATOMIC_RELEASE); }
 template <class Word>
 inline Word load_data(const Word* word) {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
@@ -77,21 +89,12 @@ inline void store_data(Word* word, Word value) {
     __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-/// A warp of one lane: every collective is the identity.
-class Warp {
-public:
-    static Warp converge() { return {}; }
-    unsigned lane() const { return 0; }
-    std::uint32_t mask() const { return 1; }
-    std::uint32_t match(std::uint64_t) const { return 1; }
-    std::uint32_t ballot(bool predicate) const { return predicate ? 1 : 0; }
-    std::uint64_t shuffle(std::uint64_t value, unsigned) const { return value; }
-    void sync() const {}
-};
+/// A page is copied in one piece: the CPU thread that draws it is as fast as several.
+inline std::uint32_t copy_pieces(std::size_t) { return 1; }
 
 /// Copies a page. Relaxed atomic words, because optimistic readers may be looking at the frame.
 /// \param bytes a multiple of 64; both addresses are aligned to 8.
-inline void copy_page(const Warp&, std::byte* to, const std::byte* from, std::size_t bytes) {
+inline void copy_piece(std::byte* to, const std::byte* from, std::size_t bytes, std::uint32_t) {
     auto* target = reinterpret_cast<std::uint64_t*>(to);
     const auto* source = reinterpret_cast<const std::uint64_t*>(from);
     for (std::size_t i = 0; i < bytes / 8; i += 8) {

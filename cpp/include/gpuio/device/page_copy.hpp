@@ -1,0 +1,62 @@
+/// \file
+/// Copying a page into its frame by whoever waits for it.
+///
+/// A page is copied in pieces, and a piece belongs to whoever draws its ticket: the fault that
+/// brings the page, and any thread that waits for the same page. Lanes of a warp that wait together
+/// draw consecutive tickets, and the pieces are laid out so that they then read side by side. No
+/// lane depends on which others run beside it, so the code needs no warp collectives
+/// (docs/decisions/0004-no-collectives.md).
+///
+/// The generation in `FrameFill::tickets` tells one copy from the next. A valid ticket holds its
+/// copy open until the piece is counted as done; so `source` may be read after it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "gpuio/device/layout.hpp"
+#include "gpuio/device/macros.hpp"
+#include "gpuio/device/platform.hpp"
+
+namespace gpuio::device {
+
+/// Starts a copy into a frame that the caller is filling, and that no copy is under way to.
+GPUIO_DEVICE inline void open_copy(const Cache& cache, std::uint32_t frame,
+                                   const std::byte* source) {
+    FrameFill& fill = cache.fills[frame];
+    const std::uint64_t last = platform::load_relaxed(&fill.tickets) >> 32;
+    const std::uint64_t generation = last == 0xffffffff ? 1 : last + 1;  // 0: there was never one
+    platform::store_relaxed(&fill.source, reinterpret_cast<std::uint64_t>(source));
+    platform::store_relaxed(&fill.done, 0);
+    platform::store_release(&fill.tickets, generation << 32);
+}
+
+/// Copies pieces as long as there are any to draw. Does not wait.
+GPUIO_DEVICE inline void help_copy(const Cache& cache, std::uint32_t frame) {
+    FrameFill& fill = cache.fills[frame];
+    const std::size_t page_bytes = std::size_t{1} << cache.page_shift;
+    const std::uint32_t pieces = platform::copy_pieces(page_bytes);
+    std::byte* to = cache.frames + (std::uint64_t{frame} << cache.page_shift);
+    std::uint64_t generation = 0;
+    for (;;) {  // each round draws a ticket, or is the last
+        const std::uint64_t seen = platform::load_acquire(&fill.tickets);
+        if (seen >> 32 == 0 || static_cast<std::uint32_t>(seen) >= pieces) return;
+        const std::uint64_t drawn = platform::fetch_add(&fill.tickets, 1);
+        const auto piece = static_cast<std::uint32_t>(drawn);
+        if (piece >= pieces) return;
+        // An optimistic reader that sees the new bytes must also see that the old page has gone.
+        if (drawn >> 32 != generation) platform::fence_release();
+        generation = drawn >> 32;
+        const std::uint64_t from = platform::load_relaxed(&fill.source);
+        platform::copy_piece(to, reinterpret_cast<const std::byte*>(from), page_bytes, piece);
+        platform::fetch_add(&fill.done, 1);
+    }
+}
+
+/// Whether all pieces are there.
+GPUIO_DEVICE inline bool copy_is_done(const Cache& cache, std::uint32_t frame) {
+    const std::uint32_t pieces = platform::copy_pieces(std::size_t{1} << cache.page_shift);
+    return platform::load_acquire(&cache.fills[frame].done) == pieces;
+}
+
+}  // namespace gpuio::device
