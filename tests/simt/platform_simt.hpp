@@ -73,6 +73,7 @@ inline void count(std::uint64_t* counter, std::uint64_t amount) { *counter += am
 inline std::uint64_t load_relaxed_system(const std::uint64_t* word) { return load_relaxed(word); }
 inline void fence_acquire_system() {}
 inline void fence_release() {}
+inline void fence_acquire_release() {}
 inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
     store_relaxed(word, value);
 }

@@ -7,8 +7,8 @@ use gpuio_core::page_entry::{PageEntry, PageState, MAX_L1_FRAMES};
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_memory::device::{Device, DeviceMemory};
 use gpuio_memory::layout::{
-    owner_page, ArrayDescriptor, Cache, FrameFill, StatisticsShard, StickyError, FRAME_FREE, MAX_ARRAYS,
-    STATISTICS_SHARDS,
+    owner_page, ArrayDescriptor, Cache, FrameFill, StatisticsShard, StickyError, FRAME_FREE,
+    MAX_ARRAYS, STATISTICS_SHARDS,
 };
 use std::ops::Range;
 use std::sync::Arc;

@@ -56,7 +56,7 @@ GPUIO_DEVICE inline bool take_slot(const Cache& cache, std::uint32_t hint, std::
             for (std::uint64_t rest = free_bit; rest != 1; rest >>= 1) ++bit;
             slot->index = at * 64 + bit;
             const std::uint64_t last = platform::load_relaxed(cache.slot_generation + slot->index);
-            slot->generation = static_cast<std::uint32_t>(last % 0xffff) + 1;
+            slot->generation = static_cast<std::uint32_t>(last) % 0xffff + 1;
             platform::store_relaxed(cache.slot_generation + slot->index, slot->generation);
             return true;
         }
@@ -75,12 +75,13 @@ GPUIO_DEVICE inline void push_fault(const Cache& cache, FaultOperation operation
                                     std::uint64_t array, std::uint64_t page, Slot slot,
                                     std::uint32_t frame) {
     const std::uint64_t ticket = platform::fetch_add_relaxed(cache.ring_tail, 1);
-    const std::uint64_t lap = ticket / cache.slot_count;
-    const std::uint64_t parity = ((lap & 1) ^ 1) << 63;  // the ring is born zeroed: lap 0 writes 1
+    // The ring is born zeroed, so lap 0 writes 1. The number of slots is a power of two.
+    const std::uint64_t parity = std::uint64_t{(ticket & cache.slot_count) == 0} << 63;
     FaultEntry* entry = cache.ring + (ticket & (cache.slot_count - 1));
-    platform::store_pair_release_system(
-        entry->words, parity | (static_cast<std::uint64_t>(operation) << 60) | (array << 48) | page,
-        parity | (std::uint64_t{slot.index} << 48) | (std::uint64_t{slot.generation} << 32) | frame);
+    const std::uint64_t what = (static_cast<std::uint64_t>(operation) << 60) | (array << 48) | page;
+    const std::uint64_t where = (std::uint64_t{slot.index} << 48) |
+                                (std::uint64_t{slot.generation} << 32) | frame;
+    platform::store_pair_release_system(entry->words, parity | what, parity | where);
     platform::ring_doorbell(cache.control);
 }
 

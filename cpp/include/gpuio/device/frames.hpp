@@ -121,8 +121,8 @@ GPUIO_DEVICE inline Victim find_victim(const Cache& cache) {
     const std::uint32_t steps = twice < platform::kMaxHandSteps ? twice : platform::kMaxHandSteps;
     for (std::uint32_t step = 0; step < steps; ++step) {
         // 32 bits, because a GPU divides 64 by calling a function; where they wrap, the hand jumps.
-        const auto at = static_cast<std::uint32_t>(platform::fetch_add_relaxed(cache.clock_hand, 1));
-        const std::uint32_t frame = at % cache.frame_count;
+        const std::uint64_t at = platform::fetch_add_relaxed(cache.clock_hand, 1);
+        const std::uint32_t frame = static_cast<std::uint32_t>(at) % cache.frame_count;
         std::uint64_t owner = platform::load_acquire(cache.frame_owners + frame);
         if (owner == kFrameClaimed) continue;
         if (owner == kFrameFree) {

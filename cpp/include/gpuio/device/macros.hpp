@@ -6,8 +6,10 @@
 #pragma once
 
 #if defined(__CUDACC__)
-/// Marks a kernel: a function that `gpuio::launch` starts on every thread of a grid.
-#define GPUIO_KERNEL __global__
+/// Marks a kernel: a function that `gpuio::launch` starts on every thread of a grid. The bound is
+/// what makes blocks of any size fit: without it a kernel takes as many registers as the slow path
+/// of an access would like.
+#define GPUIO_KERNEL __global__ __launch_bounds__(1024)
 /// Marks a function that kernels call.
 #define GPUIO_DEVICE __device__
 /// Marks a function that host code and kernels call.

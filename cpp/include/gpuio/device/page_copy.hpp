@@ -36,21 +36,28 @@ GPUIO_DEVICE inline void help_copy(const Cache& cache, std::uint32_t frame) {
     FrameFill& fill = cache.fills[frame];
     const std::size_t page_bytes = std::size_t{1} << cache.page_shift;
     const std::uint32_t pieces = platform::copy_pieces(page_bytes);
-    std::byte* to = cache.frames + (std::uint64_t{frame} << cache.page_shift);
-    std::uint64_t generation = 0;
+    const std::uint64_t seen = platform::load_acquire(&fill.tickets);
+    if (seen >> 32 == 0 || static_cast<std::uint32_t>(seen) >= pieces) return;
+    // An optimistic reader that sees the new bytes must also see that the old page has gone.
+    platform::fence_release();
+    std::uint64_t generation = seen >> 32;
+    std::uint64_t from = 0;
+    std::uint32_t copied = 0;
     for (;;) {  // each round draws a ticket, or is the last
-        const std::uint64_t seen = platform::load_acquire(&fill.tickets);
-        if (seen >> 32 == 0 || static_cast<std::uint32_t>(seen) >= pieces) return;
-        const std::uint64_t drawn = platform::fetch_add(&fill.tickets, 1);
+        const std::uint64_t drawn = platform::fetch_add_relaxed(&fill.tickets, 1);
         const auto piece = static_cast<std::uint32_t>(drawn);
-        if (piece >= pieces) return;
-        // An optimistic reader that sees the new bytes must also see that the old page has gone.
-        if (drawn >> 32 != generation) platform::fence_release();
-        generation = drawn >> 32;
-        const std::uint64_t from = platform::load_relaxed(&fill.source);
-        platform::copy_piece(to, reinterpret_cast<const std::byte*>(from), page_bytes, piece);
-        platform::fetch_add(&fill.done, 1);
+        if (piece >= pieces) break;
+        if (drawn >> 32 != generation) {  // the copy that was seen is over, and this is the next
+            generation = drawn >> 32;
+            platform::fence_acquire_release();
+            from = 0;
+        }
+        if (from == 0) from = platform::load_relaxed(&fill.source);
+        platform::copy_piece(cache.frames + (std::uint64_t{frame} << cache.page_shift),
+                             reinterpret_cast<const std::byte*>(from), page_bytes, piece);
+        ++copied;
     }
+    if (copied != 0) platform::fetch_add(&fill.done, copied);
 }
 
 /// Whether all pieces are there.

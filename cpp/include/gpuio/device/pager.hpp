@@ -66,12 +66,24 @@ GPUIO_DEVICE inline void count_access(const Cache& cache, const Fault& fault, bo
     platform::count(waited ? &shard.joined : &shard.hits, 1);
 }
 
+/// One turn of an access: takes the steps that need no waiting and, once the page is there, calls
+/// `use` and lets go of it. Returns whether the page was there.
+///
+/// Out of line, because lanes run together again after a call. Were this in the caller's loop, a
+/// compiler would take `use` out of the loop, and lanes with a pinned page would stand aside while
+/// others of their warp still wait: in a small cache, for the very frame that is pinned.
+template <Hold hold, class Use>
+GPUIO_DEVICE GPUIO_NOINLINE bool take_turn(Fault& fault, std::uint64_t* word, Use& use) {
+    fault.advance();
+    if (!fault.ready()) return false;
+    use(fault.frame_bytes());
+    if (hold == Hold::kReleaseClean) release_pin(word);
+    if (hold == Hold::kReleaseDirty) release_pin_dirty(word);
+    return true;
+}
+
 /// Makes `key`'s page resident, calls `use(frame bytes)` while it is pinned, and lets go of it as
 /// `hold` says.
-///
-/// `use` runs inside the loop, and the pin is gone before the lane leaves it: a compiler may have
-/// lanes wait there for the other lanes of their warp, and pages of one warp must not wait for each
-/// other, or a small cache could never hold them all.
 ///
 /// Returns false, with the error kept for the host, when the page could not be had; `use` has then
 /// not been called. Waits at most `io_timeout_us`.
@@ -81,15 +93,8 @@ GPUIO_DEVICE GPUIO_NOINLINE bool with_page(const Cache& cache, std::uint64_t* ta
     std::uint64_t* word = table + key.page;
     Fault fault(cache, word, key);
     Deadline deadline(cache);
-    for (std::uint32_t attempt = 0;; ++attempt) {
-        fault.advance();
-        if (fault.ready()) {
-            use(fault.frame_bytes());
-            if (hold == Hold::kReleaseClean) release_pin(word);
-            if (hold == Hold::kReleaseDirty) release_pin_dirty(word);
-            count_access(cache, fault, attempt != 0);
-            return true;
-        }
+    std::uint32_t attempt = 0;
+    while (!take_turn<hold>(fault, word, use)) {
         DeviceError why{};
         if (!fault.failed() && deadline.passed(&why)) fault.give_up(why);
         if (fault.failed()) {
@@ -97,8 +102,10 @@ GPUIO_DEVICE GPUIO_NOINLINE bool with_page(const Cache& cache, std::uint64_t* ta
                          {key.array, key.page, byte_offset});
             return false;
         }
-        platform::pause(attempt);
+        platform::pause(attempt++);
     }
+    count_access(cache, fault, attempt != 0);
+    return true;
 }
 
 /// Asks for a page without waiting for it. A hint: does nothing when the page is there or on its

@@ -1,7 +1,7 @@
 /// \file
 /// Everything device code needs from the machine it runs on, and nothing else: atomic words, data
-/// words, pieces of a page to copy, a clock, a pause. Three implementations: CUDA, the host device, and
-/// (in the tests) a simulator that makes every call here a scheduling point.
+/// words, pieces of a page to copy, a clock, a pause. Three implementations: CUDA, the host device,
+/// and (in the tests) a simulator that makes every call here a scheduling point.
 ///
 /// Each implementation defines, in namespace `gpuio::platform`:
 ///
@@ -18,6 +18,7 @@
 ///     void     store_pair_release_system(uint64_t* words, uint64_t, uint64_t)  // in any order
 ///     void     fence_acquire()                         // orders data loads before a re-check
 ///     void     fence_release()                         // orders an eviction before new data
+///     void     fence_acquire_release()
 ///     W        load_data<W>(const W*), void store_data<W>(W*, W)   // relaxed; 1, 2, 4, 8 bytes
 ///     uint32_t copy_pieces(size_t page_bytes)          // pieces that a page is copied in
 ///     void     copy_piece(std::byte* to, const std::byte* from, size_t page_bytes, uint32_t piece)

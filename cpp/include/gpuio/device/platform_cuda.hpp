@@ -96,6 +96,7 @@ __device__ inline void store_pair_release_system(std::uint64_t* words, std::uint
         : "memory");
 }
 __device__ inline void fence_release() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+__device__ inline void fence_acquire_release() { fence_release(); }
 __device__ inline void fence_acquire() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 
 template <class Data>

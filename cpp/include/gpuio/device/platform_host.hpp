@@ -72,6 +72,7 @@ inline void store_pair_release_system(std::uint64_t* words, std::uint64_t first,
 // ThreadSanitizer does not see fences; an acquiring load of anything gives it the same order.
 inline void fence_acquire() {}
 inline void fence_release() {}
+inline void fence_acquire_release() {}
 template <class Word>
 inline Word load_data(const Word* word) {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -79,6 +80,7 @@ inline Word load_data(const Word* word) {
 #else
 inline void fence_acquire() { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
 inline void fence_release() { __atomic_thread_fence(__ATOMIC_RELEASE); }
+inline void fence_acquire_release() { __atomic_thread_fence(__ATOMIC_ACQ_REL); }
 template <class Word>
 inline Word load_data(const Word* word) {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
