@@ -56,15 +56,15 @@ void write_then_modify(std::uint64_t page_bytes, std::uint64_t l1_pages, std::ui
     gpuio::Context context(config_of(page_bytes, l1_pages, l2_pages));
     gpuio::GPUIOArray<std::uint64_t> a(context, file.uri(query), n);
     for (unsigned k = 0; k < slices; ++k) {
-        gpuio::launch(context, 528, 256, write_once, a.ref(), bits, n / slices * k,
-                      n / slices * (k + 1));
+        gpuio::launch(context, 528, 256, write_once, a.ref(), bits, n * k / slices,
+                      n * (k + 1) / slices);
     }
     context.synchronize();
     a.flush();
     expect_file(file, bits, [](std::uint64_t at) { return mix(at); });
     for (unsigned k = 0; k < slices; ++k) {
-        gpuio::launch(context, 264, 512, modify, a.ref(), bits, n / slices * k,
-                      n / slices * (k + 1));
+        gpuio::launch(context, 264, 512, modify, a.ref(), bits, n * k / slices,
+                      n * (k + 1) / slices);
     }
     context.synchronize();
     a.flush();

@@ -35,6 +35,7 @@ void Findings::print() const {
     line("pins taken back", exercise.stray_pins);
     line("pieces copied", exercise.pieces);
     line("pieces, lanes taking turns", exercise.pieces_by_others);
+    line("tickets of a later copy", exercise.late_tickets);
     line("optimistic reads", exercise.optimistic_reads);
     line("optimistic reads, again", exercise.optimistic_retries);
     line("hits", hits);

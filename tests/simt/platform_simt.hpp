@@ -55,12 +55,17 @@ inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
 inline std::uint64_t fetch_add_relaxed(std::uint64_t* word, std::uint64_t value) {
     return fetch_add(word, value);
 }
+inline std::uint64_t fetch_add_acquire(std::uint64_t* word, std::uint64_t value) {
+    return fetch_add(word, value);
+}
+inline void add_release(std::uint64_t* word, std::uint64_t value) { fetch_add(word, value); }
 inline std::uint64_t fetch_or(std::uint64_t* word, std::uint64_t value) {
     point();
     const std::uint64_t before = *word;
     *word = before | value;
     return before;
 }
+inline void or_release(std::uint64_t* word, std::uint64_t value) { fetch_or(word, value); }
 inline std::uint64_t fetch_and(std::uint64_t* word, std::uint64_t value) {
     point();
     const std::uint64_t before = *word;
@@ -73,7 +78,8 @@ inline void count(std::uint64_t* counter, std::uint64_t amount) { *counter += am
 inline std::uint64_t load_relaxed_system(const std::uint64_t* word) { return load_relaxed(word); }
 inline void fence_acquire_system() {}
 inline void fence_release() {}
-inline void fence_acquire_release() {}
+/// Only whoever draws a ticket of a later copy than it looked for has a use for this fence.
+inline void fence_acquire_release() { ++simt::Scheduler::current().exercise().late_tickets; }
 inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
     store_relaxed(word, value);
 }
@@ -121,9 +127,10 @@ inline std::uint64_t now_us() {
     return simt::Scheduler::current().now_ns() / 1000;
 }
 
-/// Sleeps for a random while that grows with the attempts, some 10 us at most.
+/// Sleeps for a random while that grows with the attempts, some 10 us at most; or hardly at all.
 inline void pause(std::uint32_t attempt) {
     simt::Scheduler& scheduler = simt::Scheduler::current();
+    if (scheduler.impatient()) return scheduler.point();
     scheduler.sleep_ns(10 + scheduler.random().below(40u << (attempt < 8 ? attempt : 8)));
 }
 

@@ -9,7 +9,7 @@ namespace simt {
 namespace {
 
 constexpr std::uint64_t kPointNs = 10;
-constexpr std::uint32_t kLongestHoldNs = 30'000;
+constexpr std::uint32_t kLongestHoldNs = 100'000;
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 /// Stacks outlive a run, since mapping them is dear: one seed's tasks take over the last one's.
@@ -27,6 +27,7 @@ void Exercise::add(const Exercise& other) {
     stray_pins += other.stray_pins;
     pieces += other.pieces;
     pieces_by_others += other.pieces_by_others;
+    late_tickets += other.late_tickets;
 }
 
 Scheduler::Scheduler(std::uint64_t seed) : random_(seed) {}

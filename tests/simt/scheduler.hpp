@@ -71,6 +71,7 @@ struct Exercise {
     std::uint64_t stray_pins = 0;          ///< taken on a page that was not resident
     std::uint64_t pieces = 0;              ///< of pages that were copied
     std::uint64_t pieces_by_others = 0;    ///< drawn by another lane than the piece before
+    std::uint64_t late_tickets = 0;        ///< of a later copy than the one that was looked for
     void add(const Exercise& other);
 };
 
@@ -104,6 +105,7 @@ public:
     void drew_piece(const std::byte* page, std::uint32_t piece);
     void progressed() { last_progress_ = exercise_.steps; }
 
+    bool impatient() const { return impatient_; }
     Task& task() { return *running_; }
     Task& host() { return *tasks_.back(); }
     const Grid& grid() const { return grid_; }
@@ -155,6 +157,7 @@ private:
     std::uint64_t next_change_ = 0;
     std::uint64_t lowest_priority_ = 0;
     unsigned starved_warp_ = 0;          ///< the number of warps means: the host service
+    bool impatient_ = false;             ///< lanes that wait look again at once
     std::uint32_t hold_one_in_ = 0;      ///< points at which a lane is held up for long; 0: never
 };
 

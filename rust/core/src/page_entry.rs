@@ -3,7 +3,7 @@
 //!
 //! The host writes entries only while no kernel runs, so nothing here is atomic.
 
-/// The state of a page near the device: the specification's cache states, and BUSY.
+/// The state of a page near the device: the specification's cache states, BUSY and REDIRTIED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum PageState {
@@ -17,6 +17,8 @@ pub enum PageState {
     Dirty = 3,
     /// There, and being written back.
     Flushing = 4,
+    /// There, being written back, and written to meanwhile.
+    Redirtied = 5,
 }
 
 const STATE_MASK: u64 = 7;
@@ -52,6 +54,7 @@ impl PageEntry {
             2 => PageState::Valid,
             3 => PageState::Dirty,
             4 => PageState::Flushing,
+            5 => PageState::Redirtied,
             _ => return None,
         })
     }
@@ -60,7 +63,7 @@ impl PageEntry {
     pub fn is_resident(self) -> bool {
         matches!(
             self.state(),
-            Some(PageState::Valid | PageState::Dirty | PageState::Flushing)
+            Some(PageState::Valid | PageState::Dirty | PageState::Flushing | PageState::Redirtied)
         )
     }
 

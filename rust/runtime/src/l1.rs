@@ -235,7 +235,9 @@ impl L1 {
         let repaired = match entry.state() {
             Some(PageState::Busy) => entry.evicted(),
             // The write-back that gave up left its pin, too.
-            Some(PageState::Flushing) => entry.with_state(PageState::Dirty).without_pins(),
+            Some(PageState::Flushing | PageState::Redirtied) => {
+                entry.with_state(PageState::Dirty).without_pins()
+            }
             Some(PageState::Valid | PageState::Dirty) => entry.without_pins(),
             Some(PageState::Invalid) | None => return Ok(false),
         };

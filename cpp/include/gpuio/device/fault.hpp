@@ -57,6 +57,10 @@ public:
 
     GPUIO_DEVICE bool ready() const { return step_ == Step::kReady; }
     GPUIO_DEVICE bool failed() const { return step_ == Step::kFailed; }
+    /// Whether it is the host that must act next.
+    GPUIO_DEVICE bool waits_for_host() const {
+        return step_ == Step::kWaiting || step_ == Step::kWritingBack;
+    }
     /// Whether the page was there after all, without this fault bringing it.
     GPUIO_DEVICE bool was_hit() const { return hit_; }
 
@@ -72,7 +76,7 @@ public:
                 change_to(entry_.with_flag(false));
                 break;
             case Step::kWritingBack:
-                // The host may still read the victim's frame, so the victim keeps its pin, which
+                // The host may still read the victim's frame, so the victim stays FLUSHING, which
                 // keeps it in place, until the host repairs the tables. The wanted page is free.
                 change_to(entry_.evicted());
                 break;
@@ -122,7 +126,9 @@ private:
     }
 
     GPUIO_DEVICE void seek_frame() {
-        const Victim victim = find_victim(cache_);
+        // Where pages are used again faster than the hand comes round, nobody's chance ever ends.
+        const bool insists = looked_at_ > 2 * std::uint64_t{cache_.frame_count};
+        const Victim victim = find_victim(cache_, insists, &looked_at_);
         if (victim.kind == Victim::Kind::kNone) return;
         if (victim.kind == Victim::Kind::kDirty) return begin_write_back(victim.frame);
         frame_ = victim.frame;
@@ -152,9 +158,7 @@ private:
         const bool still = entry.state() == PageState::kDirty && entry.frame() == frame &&
                            entry.pins() == 0;
         if (!still || !take_slot(cache_, platform::shard_hint(), kEverySlot, &slot_)) return;
-        // The pin is the write-back's own. A page that is written to meanwhile is DIRTY again, and
-        // without the pin it could be written back once more, or go, while the host still reads.
-        const PageEntry flushing = entry.with_state(PageState::kFlushing).with_pins(1);
+        const PageEntry flushing = entry.with_state(PageState::kFlushing);
         if (!platform::compare_exchange(word, seen, flushing.word())) {
             free_slot(cache_, slot_);
             return;
@@ -184,17 +188,15 @@ private:
         settle_in_frame();
     }
 
-    /// Ends a write-back and takes its pin off: FLUSHING becomes `state`, or the page is evicted if
-    /// nobody else uses it; a page that was written to meanwhile stays DIRTY. Returns whether it
-    /// was evicted. The loop repeats only when another thread made progress.
+    /// Ends a write-back: FLUSHING becomes `state`, or the page is evicted if nobody uses it; a page
+    /// that was written to meanwhile is DIRTY. Returns whether it was evicted. The loop repeats only
+    /// when another thread made progress.
     GPUIO_DEVICE bool leave_flushing(PageState state, bool evict) {
         std::uint64_t seen = platform::load_acquire(victim_word_);
         for (;;) {
             const PageEntry entry{seen};
-            const bool rewritten = entry.state() != PageState::kFlushing;
-            const bool leaves = evict && !rewritten && entry.pins() == 1;
-            const PageEntry stays =
-                entry.with_pins(entry.pins() - 1).with_state(rewritten ? entry.state() : state);
+            const bool leaves = evict && !entry.dirty() && entry.pins() == 0;
+            const PageEntry stays = entry.with_state(entry.dirty() ? PageState::kDirty : state);
             const PageEntry next = leaves ? entry.evicted() : stays;
             if (!platform::compare_exchange(victim_word_, seen, next.word())) continue;
             if (!leaves) return false;
@@ -283,6 +285,7 @@ private:
     PageEntry entry_{0};  ///< what this fault, as the page's owner, has made of it; without pins
     QueuePlace place_;
     std::uint32_t frame_ = kNoFrame;
+    std::uint64_t looked_at_ = 0;  ///< frames, by the CLOCK hand
     std::uint32_t victim_frame_ = kNoFrame;
     std::uint64_t* victim_word_ = nullptr;
     Slot slot_{};

@@ -88,9 +88,9 @@ GPUIO_DEVICE inline bool take_stale_prefetch(const Cache& cache, std::uint64_t* 
     return true;
 }
 
-/// What the hand does with one owned frame.
+/// What the hand does with one owned frame. One that `insists` gives no second chance.
 GPUIO_DEVICE inline Victim::Kind visit_frame(const Cache& cache, std::uint32_t frame,
-                                             std::uint64_t owner) {
+                                             std::uint64_t owner, bool insists) {
     std::uint64_t* word = cache.arrays[owner_array(owner)].table + owner_page(owner);
     const PageEntry entry{platform::load_acquire(word)};
     if (entry.state() == PageState::kInvalid || entry.frame() != frame) return Victim::Kind::kNone;
@@ -98,9 +98,9 @@ GPUIO_DEVICE inline Victim::Kind visit_frame(const Cache& cache, std::uint32_t f
         return !entry.flag() && take_stale_prefetch(cache, word, entry) ? Victim::Kind::kTaken
                                                                         : Victim::Kind::kNone;
     }
-    if (entry.pins() != 0 || entry.state() == PageState::kFlushing) return Victim::Kind::kNone;
+    if (entry.pins() != 0 || entry.state() >= PageState::kFlushing) return Victim::Kind::kNone;
     std::uint64_t expected = entry.word();
-    if (entry.flag()) {
+    if (entry.flag() && !insists) {
         platform::compare_exchange(word, expected, entry.with_flag(false).word());
         return Victim::Kind::kNone;
     }
@@ -116,13 +116,16 @@ GPUIO_DEVICE inline Victim::Kind visit_frame(const Cache& cache, std::uint32_t f
 
 /// Moves the hand until it wins a frame or finds a dirty one; at most twice around, at most
 /// `platform::kMaxHandSteps`. Does not wait.
-GPUIO_DEVICE inline Victim find_victim(const Cache& cache) {
+/// \param looked_at counts the frames that the hand came to
+GPUIO_DEVICE inline Victim find_victim(const Cache& cache, bool insists,
+                                       std::uint64_t* looked_at) {
     const std::uint32_t twice = 2 * cache.frame_count;
     const std::uint32_t steps = twice < platform::kMaxHandSteps ? twice : platform::kMaxHandSteps;
     for (std::uint32_t step = 0; step < steps; ++step) {
         // 32 bits, because a GPU divides 64 by calling a function; where they wrap, the hand jumps.
         const std::uint64_t at = platform::fetch_add_relaxed(cache.clock_hand, 1);
         const std::uint32_t frame = static_cast<std::uint32_t>(at) % cache.frame_count;
+        ++*looked_at;
         std::uint64_t owner = platform::load_acquire(cache.frame_owners + frame);
         if (owner == kFrameClaimed) continue;
         if (owner == kFrameFree) {
@@ -131,7 +134,7 @@ GPUIO_DEVICE inline Victim find_victim(const Cache& cache) {
             }
             return {Victim::Kind::kTaken, frame};
         }
-        const Victim::Kind kind = visit_frame(cache, frame, owner);
+        const Victim::Kind kind = visit_frame(cache, frame, owner, insists);
         if (kind != Victim::Kind::kNone) return {kind, frame};
     }
     return {Victim::Kind::kNone, kNoFrame};

@@ -65,9 +65,15 @@ struct StickyError {
     std::uint64_t page;
     std::uint64_t byte_offset; ///< in the array, of the first byte of the access
     std::uint64_t count;       ///< failures since the host last asked, this one included
-    std::uint64_t stalled;     ///< a deadline has passed: later waits fail at once
+    std::uint64_t stalled;     ///< see below
 };
 static_assert(sizeof(StickyError) == 64);
+
+/// `StickyError::stalled`. Unless it is `kNotStalled`, waits that begin fail at once; if the service
+/// is gone, those under way end, too.
+inline constexpr std::uint64_t kNotStalled = 0;
+inline constexpr std::uint64_t kTimedOut = 1;
+inline constexpr std::uint64_t kServiceGone = 2;
 
 /// Counters of one shard. Threads add to the shard of their block, so that no counter is hot.
 struct alignas(64) StatisticsShard {

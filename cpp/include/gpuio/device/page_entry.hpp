@@ -4,14 +4,16 @@
 ///     bit 63          44 43        30 29           4      3       2       0
 ///        | pins (20)    | version (14)| frame (26)  | flag  | state (3)    |
 ///
-/// - **state**: the specification's INVALID, VALID, DIRTY, FLUSHING, and BUSY (being filled).
+/// - **state**: the specification's INVALID, VALID, DIRTY, FLUSHING; BUSY (being filled); and REDIRTIED
+///   (FLUSHING, and written to meanwhile: DIRTY once the write-back has ended). The lowest bit of a
+///   resident page says that it is newer than the copy below, or than what is being written.
 /// - **flag**: on a resident page, "accessed since the CLOCK hand last passed"; on a BUSY page,
 ///   "owned": a thread waits for the data and will publish the page. BUSY without an owner is a
 ///   prefetch, or a read whose waiter gave up; whoever needs the page next takes it over.
 /// - **frame**: the frame that holds the page, or will; meaningful unless INVALID.
 /// - **version**: counts evictions. A reader who used no pin compares it before and after.
-/// - **pins**: accesses that need the page to stay, and one for a write-back under way. A pinned
-///   page is never evicted, nor written back by a kernel.
+/// - **pins**: accesses that need the page to stay. A pinned page is never evicted, nor is its
+///   write-back begun by a kernel.
 ///
 /// Who may change what:
 /// - pins: any thread, at any time, by one atomic addition: it never fails, however many threads
@@ -20,7 +22,8 @@
 /// - INVALID to BUSY: any thread, by compare-exchange; it then owns the entry alone.
 /// - BUSY: its owner changes all but the pins, by an addition (`rewrite` in frames.hpp). Taking
 ///   ownership is a compare-exchange.
-/// - resident: any thread, by compare-exchange; the accessed flag, while pinned, by fetch-or.
+/// - resident: any thread, by compare-exchange; while pinned, the accessed flag and the lowest bit of
+///   the state (a store) by fetch-or.
 ///
 /// Rust's mirror of this file is `rust/core/src/page_entry.rs`; a test holds the two together.
 #pragma once
@@ -31,13 +34,14 @@
 
 namespace gpuio::device {
 
-/// The state of a page. The specification's cache states, and BUSY.
+/// The state of a page. The specification's cache states, BUSY and REDIRTIED.
 enum class PageState : std::uint32_t {
     kInvalid = 0,
     kBusy = 1,
     kValid = 2,
     kDirty = 3,
     kFlushing = 4,
+    kRedirtied = 5,
 };
 
 /// A decoded view of a page-table word. A value: nothing here touches memory.
@@ -52,6 +56,7 @@ public:
     static constexpr unsigned kPinsBits = 20;
 
     static constexpr std::uint64_t kFlag = 8;
+    static constexpr std::uint64_t kDirtyBit = 1;
     static constexpr std::uint64_t kOnePin = std::uint64_t{1} << kPinsShift;
     /// Frames a table can name: the bound on L1 frames of one context.
     static constexpr std::uint64_t kMaxFrames = std::uint64_t{1} << kFrameBits;
@@ -66,10 +71,12 @@ public:
     GPUIO_HOST_DEVICE constexpr PageState state() const {
         return static_cast<PageState>(word_ & ((1u << kStateBits) - 1));
     }
-    /// VALID, DIRTY or FLUSHING: the frame holds the page's bytes.
+    /// VALID, DIRTY, FLUSHING or REDIRTIED: the frame holds the page's bytes.
     GPUIO_HOST_DEVICE constexpr bool resident() const {
         return (word_ & 7) >= static_cast<std::uint64_t>(PageState::kValid);
     }
+    /// Of a resident page: a store needs to leave no further mark.
+    GPUIO_HOST_DEVICE constexpr bool dirty() const { return (word_ & kDirtyBit) != 0; }
     GPUIO_HOST_DEVICE constexpr bool flag() const { return (word_ & kFlag) != 0; }
     GPUIO_HOST_DEVICE constexpr std::uint32_t frame() const {
         return static_cast<std::uint32_t>((word_ >> kFrameShift) & (kMaxFrames - 1));

@@ -31,29 +31,38 @@ public:
     GPUIO_DEVICE explicit Deadline(const Cache& cache) : cache_(cache) {}
 
     /// Whether to stop waiting, and with which error.
-    GPUIO_DEVICE bool passed(DeviceError* why) {
+    /// \param on_host the wait is for the host's answer, not for another lane
+    GPUIO_DEVICE bool passed(bool on_host, DeviceError* why) {
         if (end_us_ == 0) {
-            // After one stall every further wait would only stall again: fail at once.
-            if (platform::load_relaxed(&cache_.error->stalled) != 0) {
-                *why = DeviceError::kTimeout;
-                return true;
-            }
             end_us_ = platform::now_us() + cache_.io_timeout_us;
-            return false;
+            // After one stall every further wait would only stall again: fail at once.
+            return stop_if(platform::load_relaxed(&cache_.error->stalled) != kNotStalled, why);
         }
-        // Not with every question: on a GPU it is a read over the bus.
-        if (++questions_ % 16 == 0 &&
+        // Whether the service lives is a word in host memory. Asked by every waiting lane, all the
+        // time, it takes the bus away from what they wait for: thousands of reads of one address
+        // follow one another. So few ask, seldom, and tell the others.
+        ++questions_;
+        if (on_host && questions_ % 64 == 0 &&
             platform::load_relaxed_system(&cache_.control->service_alive) == 0) {
-            *why = DeviceError::kGeneral;
-            return true;
+            platform::store_relaxed(&cache_.error->stalled, kServiceGone);
+        }
+        if (questions_ % 16 == 0 &&
+            platform::load_relaxed(&cache_.error->stalled) == kServiceGone) {
+            return stop_if(true, why);
         }
         if (platform::now_us() < end_us_) return false;
-        platform::store_relaxed(&cache_.error->stalled, 1);
-        *why = DeviceError::kTimeout;
-        return true;
+        platform::store_relaxed(&cache_.error->stalled, kTimedOut);
+        return stop_if(true, why);
     }
 
 private:
+    GPUIO_DEVICE bool stop_if(bool stop, DeviceError* why) const {
+        if (!stop) return false;
+        const bool gone = platform::load_relaxed(&cache_.error->stalled) == kServiceGone;
+        *why = gone ? DeviceError::kGeneral : DeviceError::kTimeout;
+        return true;
+    }
+
     const Cache& cache_;
     std::uint64_t end_us_ = 0;
     std::uint32_t questions_ = 0;
@@ -96,7 +105,7 @@ GPUIO_DEVICE GPUIO_NOINLINE bool with_page(const Cache& cache, std::uint64_t* ta
     std::uint32_t attempt = 0;
     while (!take_turn<hold>(fault, word, use)) {
         DeviceError why{};
-        if (!fault.failed() && deadline.passed(&why)) fault.give_up(why);
+        if (!fault.failed() && deadline.passed(fault.waits_for_host(), &why)) fault.give_up(why);
         if (fault.failed()) {
             record_error(cache.error, fault.error_code(), fault.os_error(),
                          {key.array, key.page, byte_offset});
@@ -125,7 +134,8 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
     if (!take_slot(cache, platform::shard_hint(), kPrefetchSlots, &slot)) {
         return rewrite(word, owned, entry.without_pins());
     }
-    const Victim victim = find_victim(cache);
+    std::uint64_t looked_at = 0;
+    const Victim victim = find_victim(cache, false, &looked_at);
     if (victim.kind != Victim::Kind::kTaken) {
         free_slot(cache, slot);
         return rewrite(word, owned, entry.without_pins());

@@ -12,32 +12,28 @@ namespace gpuio::device {
 
 /// Takes one pin off a page. The page may be evicted from then on.
 GPUIO_DEVICE inline void release_pin(std::uint64_t* word) {
-    platform::fetch_add(word, ~PageEntry::kOnePin + 1);
+    platform::add_release(word, ~PageEntry::kOnePin + 1);
 }
 
-/// Takes one pin off a page and leaves it DIRTY. After the stores: a flush that runs at the same
-/// time either takes their bytes along or finds the page DIRTY again afterwards. A page that is
-/// DIRTY already stays so while it is pinned.
+/// Takes one pin off a page and leaves it DIRTY (or REDIRTIED). After the stores: a flush that runs
+/// at the same time either takes their bytes along or finds the page DIRTY again afterwards. A page
+/// that is DIRTY already stays so while it is pinned.
 GPUIO_DEVICE inline void release_pin_dirty(std::uint64_t* word) {
-    std::uint64_t seen = platform::load_relaxed(word);
-    for (;;) {  // repeats only when another thread changed the word
-        const PageEntry entry{seen};
-        if (entry.state() == PageState::kDirty) return release_pin(word);
-        const PageEntry next = entry.with_pins(entry.pins() - 1).with_state(PageState::kDirty);
-        if (platform::compare_exchange(word, seen, next.word())) return;
-    }
+    const PageEntry entry{platform::load_relaxed(word)};
+    if (!entry.dirty()) platform::or_release(word, PageEntry::kDirtyBit);
+    release_pin(word);
 }
 
-/// Pins a page if it is resident. One step, no waiting.
+/// Pins a page if it is resident. No waiting.
 GPUIO_DEVICE inline bool try_pin(std::uint64_t* word, std::uint32_t* frame) {
     const PageEntry before{platform::load_relaxed(word)};
     if (!before.resident() || before.pins() >= PageEntry::kMaxPins) return false;
-    const PageEntry entry{platform::fetch_add(word, PageEntry::kOnePin)};
+    const PageEntry entry{platform::fetch_add_acquire(word, PageEntry::kOnePin)};
     if (!entry.resident()) {
         release_pin(word);
         return false;
     }
-    if (!entry.flag()) platform::fetch_or(word, PageEntry::kFlag);
+    if (!entry.flag()) platform::or_release(word, PageEntry::kFlag);
     *frame = entry.frame();
     return true;
 }

@@ -10,7 +10,8 @@
 ///     void     store_relaxed(uint64_t*, uint64_t), store_release(uint64_t*, uint64_t)
 ///     bool     compare_exchange(uint64_t*, uint64_t& expected, uint64_t desired)  // acq_rel
 ///     uint64_t fetch_add, fetch_or, fetch_and(uint64_t*, uint64_t)                // acq_rel
-///     uint64_t fetch_add_relaxed(uint64_t*, uint64_t)
+///     uint64_t fetch_add_relaxed, fetch_add_acquire(uint64_t*, uint64_t)
+///     void     add_release, or_release(uint64_t*, uint64_t)
 ///     void     count(uint64_t*, uint64_t)              // relaxed add, result unused (statistics)
 ///     uint64_t load_relaxed_system(const uint64_t*)    // memory the host writes too
 ///     void     fence_acquire_system()                  // after a load that showed something

@@ -77,6 +77,20 @@ __device__ inline std::uint64_t fetch_add_relaxed(std::uint64_t* word, std::uint
                  : "memory");
     return before;
 }
+__device__ inline std::uint64_t fetch_add_acquire(std::uint64_t* word, std::uint64_t value) {
+    std::uint64_t before;
+    asm volatile("atom.acquire.gpu.global.add.u64 %0, [%1], %2;"
+                 : "=l"(before)
+                 : "l"(word), "l"(value)
+                 : "memory");
+    return before;
+}
+__device__ inline void add_release(std::uint64_t* word, std::uint64_t value) {
+    asm volatile("red.release.gpu.global.add.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+__device__ inline void or_release(std::uint64_t* word, std::uint64_t value) {
+    asm volatile("red.release.gpu.global.or.b64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
 __device__ inline std::uint64_t load_relaxed_system(const std::uint64_t* word) {
     std::uint64_t value;
     asm volatile("ld.relaxed.sys.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");

@@ -37,6 +37,15 @@ inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
 inline std::uint64_t fetch_add_relaxed(std::uint64_t* word, std::uint64_t value) {
     return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
 }
+inline std::uint64_t fetch_add_acquire(std::uint64_t* word, std::uint64_t value) {
+    return __atomic_fetch_add(word, value, __ATOMIC_ACQUIRE);
+}
+inline void add_release(std::uint64_t* word, std::uint64_t value) {
+    __atomic_fetch_add(word, value, __ATOMIC_RELEASE);
+}
+inline void or_release(std::uint64_t* word, std::uint64_t value) {
+    __atomic_fetch_or(word, value, __ATOMIC_RELEASE);
+}
 inline std::uint64_t fetch_or(std::uint64_t* word, std::uint64_t value) {
     return __atomic_fetch_or(word, value, __ATOMIC_ACQ_REL);
 }
