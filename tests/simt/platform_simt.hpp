@@ -14,6 +14,7 @@ namespace gpuio::platform {
 
 /// As on the host device.
 inline constexpr std::uint32_t kMaxHandSteps = 1024;
+inline constexpr std::uint32_t kLooksAtHostOneIn = 8;
 
 inline void point() { simt::Scheduler::current().point(); }
 

@@ -42,7 +42,7 @@ public:
         // time, it takes the bus away from what they wait for: thousands of reads of one address
         // follow one another. So few ask, seldom, and tell the others.
         ++questions_;
-        if (on_host && questions_ % 64 == 0 &&
+        if (on_host && questions_ % platform::kLooksAtHostOneIn == 0 &&
             platform::load_relaxed_system(&cache_.control->service_alive) == 0) {
             platform::store_relaxed(&cache_.error->stalled, kServiceGone);
         }

@@ -6,6 +6,7 @@
 /// Each implementation defines, in namespace `gpuio::platform`:
 ///
 ///     uint32_t kMaxHandSteps                           // of the CLOCK hand in one attempt
+///     uint32_t kLooksAtHostOneIn                       // turns of a wait; looks cost a bus time
 ///     uint64_t load_relaxed(const uint64_t*), load_acquire(const uint64_t*)
 ///     void     store_relaxed(uint64_t*, uint64_t), store_release(uint64_t*, uint64_t)
 ///     bool     compare_exchange(uint64_t*, uint64_t& expected, uint64_t desired)  // acq_rel

@@ -14,6 +14,8 @@ namespace gpuio::platform {
 
 /// Frames the CLOCK hand looks at before its caller gets a turn at other things.
 inline constexpr std::uint32_t kMaxHandSteps = 64;
+/// One turn in so many of a wait, the word that says whether the service lives is looked at.
+inline constexpr std::uint32_t kLooksAtHostOneIn = 64;
 
 __device__ inline std::uint64_t load_relaxed(const std::uint64_t* word) {
     std::uint64_t value;

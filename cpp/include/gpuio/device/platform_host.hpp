@@ -14,6 +14,7 @@ namespace gpuio::platform {
 
 /// Frames the CLOCK hand looks at before its caller gets a turn at other things.
 inline constexpr std::uint32_t kMaxHandSteps = 1024;
+inline constexpr std::uint32_t kLooksAtHostOneIn = 8;
 
 inline std::uint64_t load_relaxed(const std::uint64_t* word) {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
