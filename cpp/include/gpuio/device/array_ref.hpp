@@ -275,10 +275,12 @@ private:
 
 template <class T>
 GPUIO_DEVICE GPUIO_NOINLINE device::HeldPage PinGuard<T>::hold(ArrayRef<T> array,
-                                                               std::size_t index) {
+                                                               std::size_t index) noexcept {
     const device::ArrayView& view = array.view();
     if (index >= view.element_count) return {};  // array.load() reports it
-    if (view.direct != nullptr) return {view.direct, 0, view.element_count, nullptr};
+    if (view.direct != nullptr) {
+        return {reinterpret_cast<std::uintptr_t>(view.direct), 0, view.element_count, nullptr};
+    }
     const std::uint64_t byte = array.byte_of(index);
     const std::uint64_t offset = array.offset_in_page(byte);
     const std::uint64_t page_bytes = std::uint64_t{1} << view.page_shift;
@@ -301,8 +303,9 @@ GPUIO_DEVICE GPUIO_NOINLINE device::HeldPage PinGuard<T>::hold(ArrayRef<T> array
     const std::uint64_t first = index < before ? 0 : index - before;
     const std::uint64_t left = view.element_count - first;
     const std::uint64_t held = on_page - (before - (index - first));
-    return {page + offset - (index - first) * sizeof(Value), first, left < held ? left : held,
-            word};
+    const std::uintptr_t zero =
+        reinterpret_cast<std::uintptr_t>(page + offset) - index * sizeof(Value);
+    return {zero, first, left < held ? left : held, word};
 }
 
 }  // namespace gpuio
