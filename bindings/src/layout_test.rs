@@ -30,8 +30,8 @@ fn rust_and_cpp_agree() {
             frame_count, slot_count, page_shift
         ),
         layout_of!(
-            ArrayView: cache, table, frames, direct, origin, element_count, array, page_shift,
-            regular, counts_hits
+            ArrayView: cache, table, frames, direct, origin, element_count, quick_count, array,
+            page_shift, regular, counts_hits
         ),
     ]
     .concat();
