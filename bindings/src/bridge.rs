@@ -64,10 +64,11 @@ pub mod ffi {
         direct: u64,
         origin: u64,
         element_count: u64,
-        array: u32,
-        page_shift: u32,
-        regular: u32,
-        counts_hits: u32,
+        quick_count: u64,
+        array: u16,
+        page_shift: u8,
+        regular: u8,
+        counts_hits: u8,
     }
 
     /// The counters of a context and one of its arrays.

@@ -169,6 +169,7 @@ fn view_of(view: &layout::ArrayView) -> View {
         direct: view.direct,
         origin: view.origin,
         element_count: view.element_count,
+        quick_count: view.quick_count,
         array: view.array,
         page_shift: view.page_shift,
         regular: view.regular,

@@ -17,6 +17,7 @@ device::ArrayView view_of(const bridge::View& view) {
         .direct = reinterpret_cast<std::byte*>(view.direct),
         .origin = view.origin,
         .element_count = view.element_count,
+        .quick_count = view.quick_count,
         .array = view.array,
         .page_shift = view.page_shift,
         .regular = view.regular,

@@ -87,6 +87,7 @@ void Machine::make_array(const ArrayShape& shape, Random& random) {
                      (page_bytes() % bytes == 0 && shape.origin % bytes == 0));
     array.oracle = std::make_unique<Oracle>(array.id, shape.element_count, bytes,
                                             array.regular ? word : 1);
+    array.counts_hits = random.percent(25);
     const std::uint64_t version = random.percent(50) ? 0x3ffe : 0;
     array.table.assign(array.page_count, version << PageEntry::kVersionShift);
     array.backing.resize(array.page_count * page_bytes() / 8);
@@ -97,8 +98,19 @@ void Machine::make_array(const ArrayShape& shape, Random& random) {
 }
 
 device::ArrayView Machine::view(const SimArray& array) {
-    return {&cache, cache.arrays[array.id].table, cache.frames, nullptr, array.shape.origin,
-            array.shape.element_count, array.id, cache.page_shift, array.regular ? 1u : 0u, 1};
+    return {
+        .cache = &cache,
+        .table = cache.arrays[array.id].table,
+        .frames = cache.frames,
+        .direct = nullptr,
+        .origin = array.shape.origin,
+        .element_count = array.shape.element_count,
+        .quick_count = array.regular && !array.counts_hits ? array.shape.element_count : 0,
+        .array = static_cast<std::uint16_t>(array.id),
+        .page_shift = static_cast<std::uint8_t>(cache.page_shift),
+        .regular = array.regular,
+        .counts_hits = array.counts_hits,
+    };
 }
 
 std::byte* Machine::current_bytes(SimArray& array, std::uint64_t page) {

@@ -52,6 +52,7 @@ struct SimArray {
     std::uint32_t id = 0;
     std::uint64_t page_count = 0;
     bool regular = true;
+    bool counts_hits = false;
     std::vector<std::uint64_t> table;
     std::vector<std::uint64_t> backing;  ///< whole pages; of a mapped array, what is mapped
     std::unique_ptr<Oracle> oracle;

@@ -219,14 +219,16 @@ pub struct ArrayView {
     pub origin: u64,
     /// Elements.
     pub element_count: u64,
+    /// The same if accesses need nothing but the page table; else 0.
+    pub quick_count: u64,
     /// The array's id.
-    pub array: u32,
+    pub array: u16,
     /// log2 of the page size.
-    pub page_shift: u32,
+    pub page_shift: u8,
     /// 1: no element straddles pages, all are aligned.
-    pub regular: u32,
+    pub regular: u8,
     /// 1: hits are counted.
-    pub counts_hits: u32,
+    pub counts_hits: u8,
 }
 
 const _: () = assert!(size_of::<Completion>() == 32);

@@ -99,30 +99,30 @@ public:
 
     /// Reads an element.
     GPUIO_DEVICE Value load(std::size_t index) const {
-        if (index >= view_.element_count) [[unlikely]] return out_of_range(*this, index);
+        // Before the branch, where GCC reads the view once for a whole loop; behind it, every time.
+        const Pages pages = this->pages();
         const std::uint64_t byte = byte_of(index);
-        if (!view_.regular) [[unlikely]] return load_irregular(*this, byte);
-        if (view_.direct != nullptr) {
-            return device::load_element<Value>(view_.direct + index * sizeof(Value));
+        if (!GPUIO_RARELY(index >= view_.quick_count)) {
+            Value value;
+            if (GPUIO_RARELY(!pages.load_if_resident(byte, &value))) {
+                return load_by_fault(*this, byte);
+            }
+            return value;
         }
-        Value value;
-        if (load_if_resident(byte, &value)) [[likely]] return value;
-        return load_by_fault(*this, byte);
+        if (is_direct(index)) return device::load_element<Value>(direct_bytes(index));
+        return load_otherwise(*this, index);
     }
 
     /// Writes an element.
     GPUIO_DEVICE void store(std::size_t index, const Value& value) const {
         static_assert(!std::is_const_v<T>, "gpuio: this array is read-only (ArrayRef<const T>)");
-        if (index >= view_.element_count) [[unlikely]] {
-            out_of_range(*this, index);
+        if (!GPUIO_RARELY(index >= view_.quick_count)) {
+            const std::uint64_t byte = byte_of(index);
+            if (GPUIO_RARELY(!store_if_resident(byte, value))) store_by_fault(*this, byte, value);
             return;
         }
-        const std::uint64_t byte = byte_of(index);
-        if (!view_.regular) [[unlikely]] return store_irregular(*this, byte, value);
-        if (view_.direct != nullptr) {
-            return device::store_element(view_.direct + index * sizeof(Value), value);
-        }
-        if (!store_if_resident(byte, value)) [[unlikely]] store_by_fault(*this, byte, value);
+        if (is_direct(index)) return device::store_element(direct_bytes(index), value);
+        store_otherwise(*this, index, value);
     }
 
     /// What the host filled in.
@@ -141,6 +141,14 @@ private:
         return {view_.array, byte >> view_.page_shift};
     }
 
+    /// Whether the element is a load or store at `direct_bytes`, and no more.
+    GPUIO_DEVICE bool is_direct(std::size_t index) const {
+        return view_.direct != nullptr && view_.regular && index < view_.element_count;
+    }
+    GPUIO_DEVICE std::byte* direct_bytes(std::size_t index) const {
+        return view_.direct + index * sizeof(Value);
+    }
+
     /// A cursor has come to the element from the page before.
     GPUIO_DEVICE void prefetch_after(std::size_t index) const {
         if (index >= view_.element_count) return;
@@ -151,19 +159,34 @@ private:
         platform::count(&device::statistics(*view_.cache).hits, 1);
     }
 
-    /// The hit path. No pin: the page's entry is read before and after the element, and if the page
-    /// stayed in its frame all the while, so did the element.
-    GPUIO_DEVICE bool load_if_resident(std::uint64_t byte, Value* value) const {
-        const std::uint64_t* word = view_.table + (byte >> view_.page_shift);
-        const device::PageEntry before{device::look(word)};
-        if (!before.resident() || !before.flag()) return false;
-        const std::byte* page = view_.frames + (std::uint64_t{before.frame()} << view_.page_shift);
-        *value = device::load_optimistically<Value>(page + offset_in_page(byte));
-        const device::PageEntry after{device::look_again(word, *value)};
-        if (!before.same_residency(after)) return false;
-        if (view_.counts_hits) count_hit();
-        return true;
-    }
+    /// The part of the view that the hit path needs.
+    struct Pages {
+        const std::uint64_t* table;
+        const std::byte* frames;
+        unsigned shift;
+
+        /// The hit path. No pin: the page's entry is read before and after the element, and if the
+        /// page stayed in its frame all the while, so did the element.
+        GPUIO_DEVICE bool load_if_resident(std::uint64_t byte, Value* value) const {
+            const std::uint64_t page = byte >> shift;
+            const device::PageEntry before{device::look(table + page)};
+            if (GPUIO_RARELY(!before.resident() || !before.flag())) return false;
+            // The byte in the frame, by way of the distance between frame and page: no mask.
+            const std::uint64_t distance = (before.frame() - page) << shift;
+            *value = device::load_optimistically<Value>(frames + (byte + distance));
+            const device::PageEntry after{device::look_again(table + page, *value)};
+            if (GPUIO_RARELY(before.word() != after.word())) return kept_residency(before, after);
+            return true;
+        }
+
+        /// Pins, say, have changed. Out of line, for a mask takes a register.
+        GPUIO_DEVICE GPUIO_NOINLINE static bool kept_residency(device::PageEntry before,
+                                                               device::PageEntry after) noexcept {
+            return before.same_residency(after);
+        }
+    };
+
+    GPUIO_DEVICE Pages pages() const { return {view_.table, view_.frames, view_.page_shift}; }
 
     /// The hit path of a write: pinned, because a store cannot be taken back.
     GPUIO_DEVICE bool store_if_resident(std::uint64_t byte, const Value& value) const {
@@ -173,7 +196,6 @@ private:
         std::byte* page = view_.frames + (std::uint64_t{frame} << view_.page_shift);
         device::store_element(page + offset_in_page(byte), value);
         device::release_pin_dirty(word);
-        if (view_.counts_hits) count_hit();
         return true;
     }
 
@@ -185,22 +207,36 @@ private:
 
     // The slow paths are functions of their own, and take the array by value: taking its address
     // would move it, and what the hit path keeps in registers, to the thread's stack. So would a
-    // small element's; a large one is on the stack anyway.
+    // small element's; a large one is on the stack anyway. They throw nothing, so no way out of
+    // them needs the address of a guard.
     using Passed = std::conditional_t<sizeof(Value) <= 16, Value, const Value&>;
 
-    GPUIO_DEVICE GPUIO_NOINLINE static Value load_irregular(ArrayRef array, std::uint64_t byte) {
+    /// An index that is out of range, an irregular array, or one whose hits are counted.
+    GPUIO_DEVICE GPUIO_NOINLINE static Value load_otherwise(ArrayRef array,
+                                                            std::size_t index) noexcept {
+        if (index >= array.size()) return out_of_range(array, index);
+        const std::uint64_t byte = array.byte_of(index);
         if (!array.is_whole_and_aligned(byte)) return array.load_in_pieces(byte);
         Value value;
-        return array.load_if_resident(byte, &value) ? value : load_by_fault(array, byte);
+        if (!array.pages().load_if_resident(byte, &value)) return load_by_fault(array, byte);
+        if (array.view_.counts_hits) array.count_hit();
+        return value;
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE static void store_irregular(ArrayRef array, std::uint64_t byte,
-                                                            Passed value) {
+    GPUIO_DEVICE GPUIO_NOINLINE static void store_otherwise(ArrayRef array, std::size_t index,
+                                                            Passed value) noexcept {
+        if (index >= array.size()) {
+            out_of_range(array, index);
+            return;
+        }
+        const std::uint64_t byte = array.byte_of(index);
         if (!array.is_whole_and_aligned(byte)) return array.store_in_pieces(byte, value);
-        if (!array.store_if_resident(byte, value)) store_by_fault(array, byte, value);
+        if (!array.store_if_resident(byte, value)) return store_by_fault(array, byte, value);
+        if (array.view_.counts_hits) array.count_hit();
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE static Value load_by_fault(ArrayRef array, std::uint64_t byte) {
+    GPUIO_DEVICE GPUIO_NOINLINE static Value load_by_fault(ArrayRef array,
+                                                           std::uint64_t byte) noexcept {
         device::ElementBuffer<Value> buffer;
         const device::ArrayView& view = array.view_;
         const std::uint64_t offset = array.offset_in_page(byte);
@@ -212,7 +248,7 @@ private:
     }
 
     GPUIO_DEVICE GPUIO_NOINLINE static void store_by_fault(ArrayRef array, std::uint64_t byte,
-                                                           Passed value) {
+                                                           Passed value) noexcept {
         const device::ArrayView& view = array.view_;
         const std::uint64_t offset = array.offset_in_page(byte);
         device::with_page<device::Hold::kReleaseDirty>(
@@ -263,7 +299,8 @@ private:
             });
     }
 
-    GPUIO_DEVICE GPUIO_NOINLINE static Value out_of_range(ArrayRef array, std::size_t index) {
+    GPUIO_DEVICE GPUIO_NOINLINE static Value out_of_range(ArrayRef array,
+                                                          std::size_t index) noexcept {
         device::record_error(array.view_.cache->error,
                              static_cast<std::uint32_t>(device::DeviceError::kInvalidArgument), 0,
                              {array.view_.array, 0, index * sizeof(Value)});
@@ -275,10 +312,12 @@ private:
 
 template <class T>
 GPUIO_DEVICE GPUIO_NOINLINE device::HeldPage PinGuard<T>::hold(ArrayRef<T> array,
-                                                               std::size_t index) {
+                                                               std::size_t index) noexcept {
     const device::ArrayView& view = array.view();
     if (index >= view.element_count) return {};  // array.load() reports it
-    if (view.direct != nullptr) return {view.direct, 0, view.element_count, nullptr};
+    if (view.direct != nullptr) {
+        return {reinterpret_cast<std::uintptr_t>(view.direct), 0, view.element_count, nullptr};
+    }
     const std::uint64_t byte = array.byte_of(index);
     const std::uint64_t offset = array.offset_in_page(byte);
     const std::uint64_t page_bytes = std::uint64_t{1} << view.page_shift;
@@ -301,8 +340,9 @@ GPUIO_DEVICE GPUIO_NOINLINE device::HeldPage PinGuard<T>::hold(ArrayRef<T> array
     const std::uint64_t first = index < before ? 0 : index - before;
     const std::uint64_t left = view.element_count - first;
     const std::uint64_t held = on_page - (before - (index - first));
-    return {page + offset - (index - first) * sizeof(Value), first, left < held ? left : held,
-            word};
+    const std::uintptr_t zero =
+        reinterpret_cast<std::uintptr_t>(page + offset) - index * sizeof(Value);
+    return {zero, first, left < held ? left : held, word};
 }
 
 }  // namespace gpuio

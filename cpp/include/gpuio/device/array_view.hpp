@@ -28,10 +28,13 @@ struct ArrayView {
     std::byte* direct;           ///< the array's byte 0, for direct access; else null
     std::uint64_t origin;        ///< bytes, less than a page
     std::uint64_t element_count;
-    std::uint32_t array;
-    std::uint32_t page_shift;
-    std::uint32_t regular;       ///< 1: no element straddles pages and all are aligned to words
-    std::uint32_t counts_hits;   ///< 1: hits are counted too (GPUIO_FLAG_COUNT_HITS)
+    /// `element_count` if an access needs nothing but the page table: the array is regular and
+    /// cached, and hits are not counted. Else 0. So one compare with it is all that `a[i]` asks.
+    std::uint64_t quick_count;
+    std::uint16_t array;
+    std::uint8_t page_shift;
+    std::uint8_t regular;        ///< 1: no element straddles pages and all are aligned to words
+    std::uint8_t counts_hits;    ///< 1: hits are counted too (GPUIO_FLAG_COUNT_HITS)
 };
 static_assert(sizeof(ArrayView) == 64);
 

@@ -27,6 +27,23 @@
 #define GPUIO_NOINLINE __attribute__((noinline))
 #endif
 
+/// A condition that holds once in thousands of times. Where it leads to a call, [[unlikely]] is not
+/// enough: GCC takes that for one time in ten, and with it kept a loop's sum in memory, instead of
+/// saving its register around the call (docs/performance.md).
+#if defined(__CUDACC__)
+#define GPUIO_RARELY(condition) (condition)
+#else
+#define GPUIO_RARELY(condition) __builtin_expect_with_probability((condition), 0, 0.9999)
+#endif
+
+/// Inlines a function even where the compiler thinks its call rare. For those that get the address
+/// of an object that is to stay in registers.
+#if defined(__CUDACC__)
+#define GPUIO_INLINE inline
+#else
+#define GPUIO_INLINE __attribute__((always_inline)) inline
+#endif
+
 /// Before a loop over the words of an element: unrolled where they are few, because then they can
 /// be in registers, and not where that would only make a large program.
 #if defined(__CUDACC__)

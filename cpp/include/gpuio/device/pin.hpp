@@ -20,14 +20,14 @@ namespace device {
 
 /// Elements in place, one after the other in plain memory.
 struct HeldPage {
-    std::byte* base = nullptr;      ///< the address of element `first`
+    std::uintptr_t zero = 0;        ///< where element 0 would lie, were all of them in one piece
     std::size_t first = 0;
     std::size_t count = 0;
     std::uint64_t* word = nullptr;  ///< the page's table word, if it is pinned
 
     GPUIO_DEVICE bool has(std::size_t index) const { return index - first < count; }
     GPUIO_DEVICE std::byte* at(std::size_t index, std::size_t element_bytes) const {
-        return base + (index - first) * element_bytes;
+        return reinterpret_cast<std::byte*>(zero + index * element_bytes);
     }
 };
 
@@ -76,6 +76,14 @@ class PinGuard {
 
     using Subscript = std::conditional_t<std::is_const_v<T>, Value, Element>;
 
+    /// Whether a small element is moved by the same few instructions wherever it lies: CPUs do so,
+    /// GPUs want words aligned.
+#if defined(__CUDACC__)
+    static constexpr bool kMovesAnywhere = false;
+#else
+    static constexpr bool kMovesAnywhere = sizeof(Value) <= 16;
+#endif
+
 public:
     /// Elements in plain memory, valid until the guard moves or ends.
     struct Run {
@@ -87,9 +95,9 @@ public:
     };
 
     GPUIO_DEVICE PinGuard(const ArrayRef<T>& array, std::size_t index) : array_(array) {
-        move_to(index);
+        held_ = hold(array, index);
     }
-    GPUIO_DEVICE ~PinGuard() { release(); }
+    GPUIO_DEVICE GPUIO_INLINE ~PinGuard() { release(); }
     PinGuard(const PinGuard&) = delete;  // a pin is counted once
     PinGuard& operator=(const PinGuard&) = delete;
 
@@ -104,10 +112,12 @@ public:
 
     /// The elements from `index` to the end of its page; none (count 0) if it cannot be had. For a
     /// writable array the page counts as written. Not for arrays whose elements are unaligned.
-    GPUIO_DEVICE Run run(std::size_t index) {
-        if (!holds(index) && !move_to(index)) return {nullptr, 0};
+    GPUIO_DEVICE GPUIO_INLINE Run run(std::size_t index) {
+        if (GPUIO_RARELY(!holds(index))) {
+            if (!move_to(index)) return {nullptr, 0};
+        }
+        if (held_.zero % alignof(Value) != 0) return {nullptr, 0};
         if constexpr (!std::is_const_v<T>) dirty_ = true;
-        if (reinterpret_cast<std::uintptr_t>(held_.base) % alignof(Value) != 0) return {nullptr, 0};
         return {reinterpret_cast<T*>(held_.at(index, sizeof(Value))),
                 held_.count - (index - held_.first)};
     }
@@ -116,48 +126,51 @@ public:
     GPUIO_DEVICE bool holds(std::size_t index) const { return held_.has(index); }
 
     /// Lets go of the page. Later accesses pin again.
-    GPUIO_DEVICE void release() {
-        if (held_.word != nullptr) {
-            if (dirty_) {
-                device::release_pin_dirty(held_.word);
-            } else {
-                device::release_pin(held_.word);
-            }
-        }
+    GPUIO_DEVICE GPUIO_INLINE void release() {
+        if (held_.word != nullptr) let_go(held_.word, dirty_);
         held_ = {};
         dirty_ = false;
     }
 
 private:
-    // Leaving the page is marked as unlikely, so that the compiler saves what a loop keeps in
-    // registers around the call there, and not around every element.
+    // So that a guard stays in registers, nothing takes its address, not even on an exception's way
+    // out: what it calls takes and gives values and throws nothing, and what has its address is
+    // inlined. GPUIO_RARELY does the same for the sums of the loop around.
 
-    GPUIO_DEVICE Value load(std::size_t index) {
-        if (!holds(index)) [[unlikely]] {
+    GPUIO_DEVICE GPUIO_INLINE Value load(std::size_t index) {
+        if (GPUIO_RARELY(!holds(index))) {
             // Straddles two pages, or cannot be had.
-            if (!move_to(index)) return array_.load(index);
+            if (!move_to(index)) return load_alone(array_, index);
         }
         return plain_load(held_.at(index, sizeof(Value)));
     }
 
-    GPUIO_DEVICE void store(std::size_t index, const Value& value) {
-        if (!holds(index)) [[unlikely]] {
-            if (!move_to(index)) return array_.store(index, value);
+    GPUIO_DEVICE GPUIO_INLINE void store(std::size_t index, const Value& value) {
+        if (GPUIO_RARELY(!holds(index))) {
+            if (!move_to(index)) return store_alone(array_, index, value);
         }
         dirty_ = true;
         plain_store(held_.at(index, sizeof(Value)), value);
     }
 
     GPUIO_DEVICE static Value plain_load(const std::byte* from) {
+        device::ElementBuffer<Value> buffer;
+        if constexpr (kMovesAnywhere) {
+            __builtin_memcpy(buffer.bytes, from, sizeof(Value));
+            return buffer.value;
+        }
         if (reinterpret_cast<std::uintptr_t>(from) % alignof(Value) == 0) [[likely]] {
             return *reinterpret_cast<const Value*>(from);
         }
-        device::ElementBuffer<Value> buffer;
         GPUIO_UNROLL_WORDS
         for (std::size_t k = 0; k < sizeof(Value); ++k) buffer.bytes[k] = from[k];
         return buffer.value;
     }
     GPUIO_DEVICE static void plain_store(std::byte* to, const Value& value) {
+        if constexpr (kMovesAnywhere) {
+            __builtin_memcpy(to, &value, sizeof(Value));
+            return;
+        }
         if (reinterpret_cast<std::uintptr_t>(to) % alignof(Value) == 0) [[likely]] {
             *reinterpret_cast<Value*>(to) = value;
             return;
@@ -169,17 +182,48 @@ private:
     }
 
     /// Holds the page of `index` instead. False when that cannot be; then nothing is held.
-    GPUIO_DEVICE bool move_to(std::size_t index) {
+    GPUIO_DEVICE GPUIO_INLINE bool move_to(std::size_t index) {
         const bool follows = held_.word != nullptr && index == held_.first + held_.count;
-        release();
-        if (follows) array_.prefetch_after(index);
-        held_ = hold(array_, index);
+        const device::HeldPage next = move(array_, held_.word, dirty_, index, follows);
+        held_.zero = next.zero;
+        held_.first = next.first;
+        held_.count = next.count;
+        held_.word = next.word;
+        dirty_ = false;
         return held_.count != 0;
     }
 
+    using Passed = typename ArrayRef<T>::Passed;
+
+    GPUIO_DEVICE GPUIO_NOINLINE static device::HeldPage move(ArrayRef<T> array, std::uint64_t* from,
+                                                             bool dirty, std::size_t index,
+                                                             bool follows) noexcept {
+        if (from != nullptr) let_go(from, dirty);
+        if (follows) array.prefetch_after(index);
+        return hold(array, index);
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE static void let_go(std::uint64_t* word, bool dirty) noexcept {
+        if (dirty) {
+            device::release_pin_dirty(word);
+        } else {
+            device::release_pin(word);
+        }
+    }
+
+    GPUIO_DEVICE GPUIO_NOINLINE static Value load_alone(ArrayRef<T> array,
+                                                        std::size_t index) noexcept {
+        return array.load(index);
+    }
+    GPUIO_DEVICE GPUIO_NOINLINE static void store_alone(ArrayRef<T> array, std::size_t index,
+                                                        Passed value) noexcept {
+        array.store(index, value);
+    }
+
     /// Pins the page of `index`. Holds nothing when the element lies on no single page, is out of
-    /// range, or cannot be had. Takes and gives values, so that a guard can live in registers.
-    GPUIO_DEVICE GPUIO_NOINLINE static device::HeldPage hold(ArrayRef<T> array, std::size_t index);
+    /// range, or cannot be had.
+    GPUIO_DEVICE GPUIO_NOINLINE static device::HeldPage hold(ArrayRef<T> array,
+                                                             std::size_t index) noexcept;
 
     ArrayRef<T> array_;
     device::HeldPage held_;
