@@ -1,6 +1,8 @@
 //! How faults are served.
 
-use super::core::{Core, Load, PendingCopy};
+use super::answers::PendingCopy;
+use super::core::Core;
+use super::loads::Load;
 use super::transfers::{failure_word, Waiter};
 use crate::array::Placement;
 use crate::l2::{L2State, PageKey};
@@ -143,19 +145,10 @@ impl Core {
             let target = mapped.host + (key.page * self.page_bytes) as usize;
             return self.take_frame(fault, target, None);
         }
-        let frame = match self.l2.find(key) {
-            Some(frame) if self.l2.state(frame) == L2State::Loading => return Served::Stalled,
-            Some(frame) => frame,
-            None => match self.claim(key) {
-                Some(frame) => {
-                    self.l2.begin_load(frame);
-                    frame
-                }
-                None => match self.no_frame() {
-                    Load::Failed(error) => return self.refuse(&fault, &error),
-                    _ => return Served::Stalled,
-                },
-            },
+        let frame = match self.frame_to_overwrite(key) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Served::Stalled,
+            Err(error) => return self.refuse(&fault, &error),
         };
         self.l2.pin(frame);
         self.take_frame(fault, self.l2.host_address(frame), Some(frame))

@@ -4,11 +4,14 @@
 //! acknowledgements, jobs — and when nothing has, first spins a little and then sleeps until an
 //! engine finishes, a kernel rings the doorbell, or the host sends a command.
 
+mod answers;
 mod core;
 mod faults;
 pub mod jobs;
+mod loads;
 mod open;
 mod transfers;
+mod writes;
 
 pub use self::core::{Core, ServiceStats};
 pub use open::{OpenArray, Opened};
