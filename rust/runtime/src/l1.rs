@@ -10,6 +10,7 @@ use gpuio_memory::layout::{
     owner_page, ArrayDescriptor, Cache, StatisticsShard, StickyError, FRAME_FREE, MAX_ARRAYS,
     STATISTICS_SHARDS,
 };
+use gpuio_memory::ring::Fault;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -114,6 +115,12 @@ impl L1 {
             .then(|| self.frames.device_address() + u64::from(frame) * self.shape.page_bytes)
     }
 
+    /// Where an engine can address a frame, on devices whose memory engines reach.
+    pub fn frame_host_address(&self, frame: u32) -> Option<usize> {
+        let address = self.frame_address(frame)?;
+        self.device.host_address(address)
+    }
+
     /// Enters an array, or with a default descriptor removes it.
     pub fn set_descriptor(&self, array: u32, descriptor: ArrayDescriptor) -> Result<()> {
         let size = size_of::<ArrayDescriptor>() as u64;
@@ -187,24 +194,32 @@ impl L1 {
     }
 
     /// Puts the tables in order after accesses gave up, or before an array goes: no page is BUSY
-    /// or FLUSHING or pinned, no frame claimed, no slot in use. The service has no fault in hand.
+    /// or FLUSHING or pinned, no frame claimed, no slot in use. The service has no fault in hand but
+    /// `fills`, whose frames belong to an engine: those pages stay BUSY, without an owner. Whoever
+    /// needs one takes it over and finds the answer in its slot.
     ///
     /// `table_of` gives the page table of an array, if the array still exists.
-    pub fn repair(&self, table_of: &dyn Fn(u32) -> Option<u64>) -> Result<()> {
+    pub fn repair(&self, fills: &[Fault], table_of: &dyn Fn(u32) -> Option<u64>) -> Result<()> {
         let owners: Vec<u64> = self.read_many(
             self.owners.device_address(),
             self.shape.frame_count as usize,
         )?;
         for (frame, owner) in (0u32..).zip(owners) {
-            if owner != FRAME_FREE && !self.repair_frame(frame, owner, table_of)? {
+            let stays = owner == FRAME_FREE || fills.iter().any(|fill| fill.frame == frame);
+            if !stays && !self.repair_frame(frame, owner, table_of)? {
                 self.write(
                     self.owners.device_address() + u64::from(frame) * 8,
                     &FRAME_FREE,
                 )?;
             }
         }
-        let words = self.shape.slot_count as usize / 64;
-        self.write_many(self.bitmap.device_address(), &vec![0u64; words])
+        let mut in_use = vec![0u64; self.shape.slot_count as usize / 64];
+        for fill in fills {
+            if let Some(word) = in_use.get_mut(fill.slot as usize / 64) {
+                *word |= 1 << (fill.slot % 64);
+            }
+        }
+        self.write_many(self.bitmap.device_address(), &in_use)
     }
 
     /// Returns whether the frame still holds its page.

@@ -179,10 +179,24 @@ GPUIO_DEVICE GPUIO_NOINLINE bool with_page(const Cache& cache, std::uint64_t* ta
     }
 }
 
+/// Takes the frame of a page that is clean and not in use right now. One try.
+GPUIO_DEVICE inline Victim take_frame_of(const Cache& cache, std::uint64_t* word) {
+    std::uint64_t seen = platform::load_acquire(word);
+    const PageEntry entry{seen};
+    if (entry.state() != PageState::kValid || entry.pins() != 0 ||
+        !platform::compare_exchange(word, seen, entry.evicted().word())) {
+        return {Victim::Kind::kNone, kNoFrame};
+    }
+    platform::store_release(cache.frame_owners + entry.frame(), kFrameClaimed);
+    platform::count(&statistics(cache).evictions, 1);
+    return {Victim::Kind::kTaken, entry.frame()};
+}
+
 /// Asks for a page without waiting for it. A hint: does nothing when the page is there or on its
 /// way, when no clean frame or no slot is free, or when the bytes are addressable anyway.
 GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::uint64_t* table,
-                                                      PageKey key) {
+                                                      PageKey key,
+                                                      std::uint64_t* old = nullptr) {
     const platform::Warp warp = platform::Warp::converge();
     const std::uint32_t peers = warp.match((std::uint64_t{key.array} << 48) | key.page);
     if (warp.lane() != first_lane(peers)) return;
@@ -199,7 +213,9 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
     if (!take_slot(cache, platform::shard_hint(), kPrefetchSlots, &slot)) {
         return platform::store_release(word, entry.word());
     }
-    const Victim victim = find_victim(cache);
+    Victim victim{Victim::Kind::kNone, kNoFrame};
+    if (old != nullptr) victim = take_frame_of(cache, old);
+    if (victim.kind != Victim::Kind::kTaken) victim = find_victim(cache);
     if (victim.kind != Victim::Kind::kTaken) {
         free_slot(cache, slot);
         return platform::store_release(word, entry.word());
@@ -212,7 +228,7 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
 }
 
 /// Most bytes that one cursor has brought to L1 ahead of it.
-inline constexpr std::uint64_t kCursorAheadBytes = 2 << 20;
+inline constexpr std::uint64_t kCursorAheadBytes = 8 << 20;
 
 /// Asks for the pages that follow `key`'s, to which a cursor has come from the page before. Half a
 /// window at a time, so that one wake-up of the service serves many pages. Does not wait.
@@ -226,12 +242,15 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_ahead(const Cache& cache, std::
     const std::uint64_t window = share < most ? share : most;
     if (window < 2) return;
     const std::uint64_t page_count = cache.arrays[key.array].page_count;
-    const std::uint64_t middle = key.page + window / 2;
+    const std::uint64_t middle = key.page + window - window / 8;
     if (middle >= page_count) return;  // asked for already, unless the array is shorter than that
     if (PageEntry{platform::load_relaxed(table + middle)}.state() != PageState::kInvalid) return;
     const std::uint64_t left = page_count - key.page - 1;
     for (std::uint64_t k = 1; k <= window && k <= left; ++k) {
-        prefetch_page(cache, table, {key.array, key.page + k});
+        const std::uint64_t page = key.page + k;
+        const bool recycle = page_count > cache.frame_count && page > window;
+        prefetch_page(cache, table, {key.array, page},
+                      recycle ? table + (page - window - 1) : nullptr);
     }
 }
 

@@ -151,11 +151,12 @@ impl Core {
         }
     }
 
-    /// Drops every fault that is in the service's hands, copies under way apart. No kernel runs, so
+    /// Drops every fault that is in the service's hands, copies and fills under way apart. No kernel runs, so
     /// nobody waits for an answer; and answers that nobody takes would fill L2 with pinned frames.
     pub fn drop_faults(&mut self) {
         while self.shared.take().is_some() {}
         self.stalled.clear();
+        self.fills.drop_waiting();
         self.waiters.retain(|_, waiters| {
             waiters.retain(|waiter| matches!(waiter, Waiter::Job(_)));
             !waiters.is_empty()
@@ -164,20 +165,28 @@ impl Core {
 
     /// Whether no fault is in the service's hands, unacknowledged answers apart.
     pub fn has_no_faults(&self) -> bool {
+        self.has_only_fills() && self.transfers.fills().next().is_none()
+    }
+
+    /// As `has_no_faults`, but for those whose frames an engine is filling.
+    pub fn has_only_fills(&self) -> bool {
         let waiting = self.waiters.values().flatten();
         let faults = waiting
             .filter(|waiter| matches!(waiter, Waiter::Fault(_)))
             .count();
-        faults == 0 && self.stalled.is_empty() && self.copies.is_empty() && !self.shared.has_next()
+        let in_hand =
+            faults + self.fills.waiting().count() + self.stalled.len() + self.copies.len();
+        in_hand == 0 && !self.shared.has_next()
     }
 
-    /// Puts L1 in order; see [`L1::repair`]. No kernel runs and `has_no_faults`.
+    /// Puts L1 in order; see [`L1::repair`]. No kernel runs and `has_only_fills`.
     pub fn repair_l1(&mut self) -> Result<()> {
         for delivered in self.delivered.drain(..) {
             self.l2.unpin(delivered.frame);
         }
         let arrays = &self.arrays;
-        self.l1.repair(&|id| {
+        let fills: Vec<Fault> = self.transfers.fills().copied().collect();
+        self.l1.repair(&fills, &|id| {
             arrays
                 .get(id as usize)
                 .and_then(Option::as_ref)

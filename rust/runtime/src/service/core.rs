@@ -1,7 +1,8 @@
 //! The service's hands: everything it knows. The moves that jobs and faults are made of lie in
-//! `loads`, `writes`, and `answers`.
+//! `loads`, `fills`, `writes` and `answers`.
 
 use super::answers::{Delivered, PendingCopy};
+use super::fills::Fills;
 use super::transfers::{Purpose, Transfers, Waiter};
 use crate::array::Array;
 use crate::l1::L1;
@@ -22,18 +23,22 @@ pub struct ServiceStats {
     pub faults: u64,
     /// Pages brought to L2 ahead of their use.
     pub read_ahead_pages: u64,
+    /// Pages read right into L1.
+    pub filled_pages: u64,
 }
 
 /// See the module's comment.
 pub struct Core {
+    /// First, so that they go first: until then the memory below may be in the kernel's hands.
+    pub engines: Engines,
     pub device: Arc<dyn Device>,
     pub l1: L1,
     pub l2: L2,
     pub shared: SharedBlocks,
-    pub engines: Engines,
     pub arrays: Vec<Option<Array>>,
     pub transfers: Transfers,
     pub waiters: HashMap<u32, Vec<Waiter>>,
+    pub fills: Fills,
     /// Faults that wait for an L2 frame. No longer than there are slots.
     pub stalled: VecDeque<Fault>,
     pub delivered: Vec<Delivered>,
@@ -69,6 +74,7 @@ impl Core {
         for completion in completions.drain(..) {
             match self.transfers.end(completion.token) {
                 Some(Purpose::Load { frames }) => self.loaded(frames, completion.result),
+                Some(Purpose::Fill { faults }) => self.filled(faults, completion.result),
                 Some(Purpose::Write { frame }) => self.written(frame, completion.result),
                 Some(Purpose::Sync { job }) => {
                     self.job_syncs.insert(job, completion.result);

@@ -7,6 +7,7 @@
 mod answers;
 mod core;
 mod faults;
+mod fills;
 pub mod jobs;
 mod loads;
 mod open;
@@ -14,6 +15,7 @@ mod transfers;
 mod writes;
 
 pub use self::core::{Core, ServiceStats};
+pub use fills::Fills;
 pub use open::{OpenArray, Opened};
 
 use crate::wake::Wake;
