@@ -242,7 +242,7 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_ahead(const Cache& cache, std::
     const std::uint64_t window = share < most ? share : most;
     if (window < 2) return;
     const std::uint64_t page_count = cache.arrays[key.array].page_count;
-    const std::uint64_t middle = key.page + window - window / 8;
+    const std::uint64_t middle = key.page + window - window / 4;
     if (middle >= page_count) return;  // asked for already, unless the array is shorter than that
     if (PageEntry{platform::load_relaxed(table + middle)}.state() != PageState::kInvalid) return;
     const std::uint64_t left = page_count - key.page - 1;
