@@ -7,8 +7,8 @@ use gpuio_core::page_entry::{PageEntry, PageState, MAX_L1_FRAMES};
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_memory::device::{Device, DeviceMemory};
 use gpuio_memory::layout::{
-    owner_page, ArrayDescriptor, Cache, StatisticsShard, StickyError, FRAME_FREE, MAX_ARRAYS,
-    STATISTICS_SHARDS,
+    owner_page, unpack_slot, ArrayDescriptor, Cache, StatisticsShard, StickyError, FRAME_FREE,
+    MAX_ARRAYS, STATISTICS_SHARDS,
 };
 use gpuio_memory::ring::Fault;
 use std::ops::Range;
@@ -175,14 +175,27 @@ impl L1 {
         self.write(table + page * 8, &entry.with_state(PageState::Valid).0)
     }
 
-    /// Drops the pages of a range, whatever they hold: their next access asks the host again.
-    pub fn forget_pages(&self, array: u32, table: u64, pages: Range<u64>) -> Result<()> {
+    /// Drops the pages of a range, whatever they hold: their next access asks the host again. Pages
+    /// that were brought for nobody, or for accesses that gave up, are BUSY: they go, too, and the
+    /// slots with their answers are free. Returns those slots, with their generations. The service
+    /// has no fault for the range in hand.
+    pub fn forget_pages(
+        &self,
+        array: u32,
+        table: u64,
+        pages: Range<u64>,
+    ) -> Result<Vec<(u32, u32)>> {
+        let mut slots = Vec::new();
         for (frame, page) in self.frames_of(array)? {
             if !pages.contains(&page) {
                 continue;
             }
             let entry = PageEntry(self.read::<u64>(table + page * 8)?);
-            if entry.frame() == frame && entry.is_resident() {
+            let is_busy = entry.state() == Some(PageState::Busy);
+            if entry.frame() == frame && (entry.is_resident() || is_busy) {
+                if is_busy {
+                    slots.push(self.free_slot_of(frame)?);
+                }
                 self.write(table + page * 8, &entry.evicted().0)?;
                 self.write(
                     self.owners.device_address() + u64::from(frame) * 8,
@@ -190,7 +203,19 @@ impl L1 {
                 )?;
             }
         }
-        Ok(())
+        Ok(slots)
+    }
+
+    /// Frees the slot that filled a frame. Returns it with its generation.
+    fn free_slot_of(&self, frame: u32) -> Result<(u32, u32)> {
+        let packed: u64 = self.read(self.frame_slots.device_address() + u64::from(frame) * 8)?;
+        let (slot, generation) = unpack_slot(packed);
+        if slot < self.shape.slot_count {
+            let word = self.bitmap.device_address() + u64::from(slot / 64) * 8;
+            let used: u64 = self.read(word)?;
+            self.write(word, &(used & !(1 << (slot % 64))))?;
+        }
+        Ok((slot, generation))
     }
 
     /// Puts the tables in order after accesses gave up, or before an array goes: no page is BUSY
@@ -296,5 +321,78 @@ impl L1 {
             self.device
                 .copy_to_device(address, values.as_ptr() as usize, size_of_val(values))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gpuio_memory::host::HostDevice;
+    use gpuio_memory::layout::owner_word;
+
+    const SLOT: u64 = 70;
+    const GENERATION: u64 = 9;
+
+    /// An L1 with a table of one array, whose page 3 is BUSY in frame 5 by way of `SLOT`.
+    fn with_busy_page() -> (L1, Box<dyn DeviceMemory>) {
+        let device: Arc<dyn Device> = Arc::new(HostDevice::new());
+        let shape = L1Shape {
+            frame_count: 32,
+            page_bytes: 4096,
+            slot_count: 128,
+            io_timeout_us: 1000,
+            ahead_pages: 0,
+        };
+        let table = device.allocate(8 * 8).unwrap();
+        let l1 = L1::new(device, shape, [0; 3]).unwrap();
+        let busy = PageEntry::valid(5, 1).with_state(PageState::Busy);
+        l1.write(table.device_address() + 3 * 8, &busy.0).unwrap();
+        l1.write(l1.owners.device_address() + 5 * 8, &owner_word(0, 3))
+            .unwrap();
+        let packed = 1u64 << 63 | SLOT << 16 | GENERATION;
+        l1.write(l1.frame_slots.device_address() + 5 * 8, &packed)
+            .unwrap();
+        l1.write_many(l1.bitmap.device_address(), &[1u64, 1 << (SLOT - 64) | 1])
+            .unwrap();
+        (l1, table)
+    }
+
+    fn state(l1: &L1, table: &dyn DeviceMemory) -> (Option<PageState>, bool, Vec<u64>) {
+        let entry = PageEntry(l1.read(table.device_address() + 3 * 8).unwrap());
+        let owner: u64 = l1.read(l1.owners.device_address() + 5 * 8).unwrap();
+        let slots = l1.read_many(l1.bitmap.device_address(), 2).unwrap();
+        (entry.state(), owner == FRAME_FREE, slots)
+    }
+
+    #[test]
+    fn forgetting_a_busy_page_frees_its_frame_and_slot() {
+        let (l1, table) = with_busy_page();
+        let address = table.device_address();
+        assert_eq!(l1.forget_pages(0, address, 0..3).unwrap(), []);
+        assert_eq!(l1.forget_pages(1, address, 0..8).unwrap(), []);
+        let freed = l1.forget_pages(0, address, 3..4).unwrap();
+        assert_eq!(freed, [(SLOT as u32, GENERATION as u32)]);
+        let after = (Some(PageState::Invalid), true, vec![1, 1]);
+        assert_eq!(state(&l1, &*table), after);
+    }
+
+    #[test]
+    fn repair_leaves_what_an_engine_fills() {
+        let (l1, table) = with_busy_page();
+        let address = table.device_address();
+        let fill = Fault {
+            operation: 2,
+            array: 0,
+            page: 3,
+            slot: SLOT as u32,
+            generation: GENERATION as u32,
+            frame: 5,
+        };
+        l1.repair(&[fill], &|_| Some(address)).unwrap();
+        let kept = (Some(PageState::Busy), false, vec![0, 1 << (SLOT - 64)]);
+        assert_eq!(state(&l1, &*table), kept);
+        l1.repair(&[], &|_| Some(address)).unwrap();
+        let gone = (Some(PageState::Invalid), true, vec![0, 0]);
+        assert_eq!(state(&l1, &*table), gone);
     }
 }

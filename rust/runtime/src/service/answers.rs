@@ -7,6 +7,7 @@ use gpuio_core::{Error, Result};
 use gpuio_memory::device::CopyTicket;
 use gpuio_memory::layout::{FaultOperation, Outcome};
 use gpuio_memory::ring::Fault;
+use std::ops::Range;
 
 /// Copies by the copy engine under way at a time; devices refuse more.
 const MAX_COPIES: usize = 128;
@@ -177,6 +178,30 @@ impl Core {
         let in_hand =
             faults + self.fills.waiting().count() + self.stalled.len() + self.copies.len();
         in_hand == 0 && !self.shared.has_next()
+    }
+
+    /// Whether a fault for one of these pages is, or may be, in the service's hands.
+    pub fn has_fault_in(&self, array: u32, pages: &Range<u64>) -> bool {
+        let waiting = self.waiters.values().flatten();
+        let waiting = waiting.filter_map(|waiter| match waiter {
+            Waiter::Fault(fault) => Some(fault),
+            Waiter::Job(_) => None,
+        });
+        let mut faults = waiting
+            .chain(&self.stalled)
+            .chain(self.copies.iter().map(|copy| &copy.fault))
+            .chain(self.fills.waiting())
+            .chain(self.transfers.fills());
+        self.shared.has_next()
+            || faults.any(|fault| fault.array == array && pages.contains(&fault.page))
+    }
+
+    /// Drops pages from L1; see [`L1::forget_pages`]. No kernel runs and not `has_fault_in`.
+    pub fn forget_pages(&mut self, array: u32, table: u64, pages: Range<u64>) -> Result<()> {
+        for (slot, generation) in self.l1.forget_pages(array, table, pages)? {
+            self.shared.acknowledge(slot, generation);
+        }
+        Ok(())
     }
 
     /// Puts L1 in order; see [`L1::repair`]. No kernel runs and `has_only_fills`.

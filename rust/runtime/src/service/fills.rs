@@ -19,7 +19,7 @@ use gpuio_core::Result;
 use gpuio_engines::engine::{Engine, MemorySpan, Transfer, TransferKind};
 use gpuio_memory::layout::{FaultOperation, Outcome};
 use gpuio_memory::ring::Fault;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Most bytes that one fill brings.
@@ -30,7 +30,7 @@ const SHORTEST_BYTES: u64 = 256 << 10;
 /// A stretch is complete when nothing has joined for so long: longer than a kernel takes from one
 /// page to the next, and short beside the read.
 const PATIENCE: Duration = Duration::from_micros(20);
-/// Most bytes that fills have in flight; further stretches wait here. Enough for any drive, and no
+/// Most bytes that fills of one array have in flight; further stretches wait here. Enough for any drive, and no
 /// more, because some (virtual ones) tell of nothing until all they were given is done: then the
 /// next stretches follow at once, while the kernels use the ones before.
 const IN_FLIGHT_BYTES: u64 = 4 << 20;
@@ -43,8 +43,8 @@ pub struct Fills {
     stretch: Vec<Fault>,
     /// Stretches that are complete and wait for their turn, the oldest first.
     ready: VecDeque<Vec<Fault>>,
-    /// Pages of fills under way.
-    in_flight: usize,
+    /// Pages of fills under way, by array.
+    in_flight: HashMap<u32, u64>,
     /// When the last one joined.
     joined: Option<Instant>,
     /// The keys of the pages behind the latest fills, the latest last.
@@ -60,7 +60,7 @@ impl Fills {
         Self {
             stretch: Vec::new(),
             ready: VecDeque::new(),
-            in_flight: 0,
+            in_flight: HashMap::new(),
             joined: None,
             ends: VecDeque::with_capacity(STREAMS),
             streamed: Ghost::new(l2_frames as usize),
@@ -76,6 +76,36 @@ impl Fills {
             None => {}
         }
         self.ends.push_back(first + count as u64);
+    }
+
+    /// The oldest stretch that may be filled now. Arrays do not wait for each other: the resource of
+    /// one may hang.
+    fn next_ready(&mut self, page_bytes: u64) -> Option<Vec<Fault>> {
+        let array_of = |stretch: &Vec<Fault>| stretch.first().map_or(0, |fault| fault.array);
+        let may_start = |at: &usize| {
+            let stretch = &self.ready[*at];
+            let array = array_of(stretch);
+            let others = self.in_flight.get(&array).copied().unwrap_or(0);
+            let fits = (others + stretch.len() as u64) * page_bytes <= IN_FLIGHT_BYTES;
+            let is_first = self.ready.iter().take(*at).all(|it| array_of(it) != array);
+            is_first && (fits || others == 0)
+        };
+        let at = (0..self.ready.len()).find(may_start)?;
+        self.ready.remove(at)
+    }
+
+    fn begin(&mut self, array: u32, pages: usize) {
+        *self.in_flight.entry(array).or_default() += pages as u64;
+    }
+
+    fn end(&mut self, array: u32, pages: usize) {
+        let Some(count) = self.in_flight.get_mut(&array) else {
+            return;
+        };
+        *count -= pages as u64;
+        if *count == 0 {
+            self.in_flight.remove(&array);
+        }
     }
 
     /// The faults that wait for their fill to start.
@@ -155,14 +185,7 @@ impl Core {
 
     /// Starts fills as far as they may be in flight together.
     fn start_fills(&mut self) {
-        while let Some(next) = self.fills.ready.front() {
-            let bytes = (self.fills.in_flight + next.len()) as u64 * self.page_bytes;
-            if self.fills.in_flight > 0 && bytes > IN_FLIGHT_BYTES {
-                return;
-            }
-            let Some(faults) = self.fills.ready.pop_front() else {
-                return;
-            };
+        while let Some(faults) = self.fills.next_ready(self.page_bytes) {
             // A page may have come to L2 by now, and be newer there.
             let in_l2 = faults.iter().any(|fault| {
                 let (array, page) = (fault.array, fault.page);
@@ -203,7 +226,7 @@ impl Core {
         for fault in faults {
             self.fills.streamed.add(ghost_key(fault));
         }
-        self.fills.in_flight += faults.len();
+        self.fills.begin(faults[0].array, faults.len());
         self.stats.filled_pages += faults.len() as u64;
         true
     }
@@ -238,7 +261,9 @@ impl Core {
 
     /// A fill has ended.
     pub(super) fn filled(&mut self, faults: Vec<Fault>, result: Result<()>) {
-        self.fills.in_flight -= faults.len();
+        if let Some(first) = faults.first() {
+            self.fills.end(first.array, faults.len());
+        }
         self.start_fills();
         // One bad page spoils a stretch: each is read again alone.
         if result.is_err() && faults.len() > 1 {
@@ -286,5 +311,72 @@ impl Core {
             self.device
                 .copy_to_device(frame + length, tail.as_ptr() as usize, tail.len())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stretch(array: u32, pages: std::ops::Range<u64>) -> Vec<Fault> {
+        let fault = |page| Fault {
+            operation: FaultOperation::Prefetch as u32,
+            array,
+            page,
+            slot: 0,
+            generation: 1,
+            frame: 0,
+        };
+        pages.map(fault).collect()
+    }
+
+    fn starts(fills: &mut Fills) -> Option<(u32, u64)> {
+        let next = fills.next_ready(64 << 10)?;
+        fills.begin(next[0].array, next.len());
+        Some((next[0].array, next[0].page))
+    }
+
+    #[test]
+    fn each_array_has_its_fills_in_order_and_not_too_many_in_flight() {
+        let mut fills = Fills::new(8);
+        let parts = [0..16, 16..32, 32..48, 48..63, 63..79, 79..80];
+        for pages in parts {
+            fills.ready.push_back(stretch(1, pages));
+        }
+        fills.ready.push_back(stretch(2, 0..16));
+        for first in [0, 16, 32, 48] {
+            assert_eq!(starts(&mut fills), Some((1, first)));
+        }
+        // One page more would fit, but not before those that were asked for first.
+        assert_eq!(starts(&mut fills), Some((2, 0)));
+        assert_eq!(starts(&mut fills), None);
+        assert_eq!(fills.waiting().count(), 17);
+        fills.end(1, 16);
+        assert_eq!(starts(&mut fills), Some((1, 63)));
+        assert_eq!(starts(&mut fills), Some((1, 79)));
+        assert_eq!(starts(&mut fills), None);
+    }
+
+    #[test]
+    fn a_stretch_larger_than_the_bound_starts_alone() {
+        let mut fills = Fills::new(8);
+        fills.ready.push_back(stretch(1, 0..200));
+        fills.ready.push_back(stretch(1, 200..201));
+        assert_eq!(starts(&mut fills), Some((1, 0)));
+        assert_eq!(starts(&mut fills), None);
+        fills.end(1, 200);
+        assert_eq!(starts(&mut fills), Some((1, 200)));
+    }
+
+    #[test]
+    fn the_latest_streams_are_known_by_their_ends() {
+        let mut fills = Fills::new(8);
+        for stream in 0..20u64 {
+            fills.continue_stream(1000 * stream, 16);
+            fills.continue_stream(1000 * stream + 16, 4);
+        }
+        assert_eq!(fills.ends.len(), STREAMS);
+        assert!(fills.ends.contains(&19_020) && fills.ends.contains(&12_020));
+        assert!(!fills.ends.contains(&19_016) && !fills.ends.contains(&11_020));
     }
 }

@@ -57,10 +57,14 @@ impl BulkWrite {
             if let Pulled::NoRoom = self.pull.run(core, self.array)? {
                 return Ok(Turn::Waiting);
             }
-            // L1 copies of these pages are about to be out of date.
+            // L1 copies of these pages are about to be out of date, those that kernels had brought
+            // ahead included.
+            let pages = self.next_page..self.end_page;
             if let Some(table) = core.array(self.array).and_then(|it| it.placement.table()) {
-                core.l1
-                    .forget_pages(self.array, table, self.next_page..self.end_page)?;
+                if core.has_fault_in(self.array, &pages) {
+                    return Ok(Turn::Waiting);
+                }
+                core.forget_pages(self.array, table, pages)?;
             }
             self.prepared = true;
         }
