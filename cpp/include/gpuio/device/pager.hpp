@@ -257,9 +257,10 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_ahead(const Cache& cache, std::
         return;
     }
     for (std::uint64_t page = key.page + 1; page <= key.page + last; ++page) {
-        const bool reuses = page_count > cache.frame_count && page > window;
+        // At the start of the array: what was left at its end, by the scan before.
+        const std::uint64_t behind = (page > window ? page : page + page_count) - window - 1;
         prefetch_page(cache, table, {key.array, page},
-                      reuses ? table + (page - window - 1) : nullptr);
+                      page_count > cache.frame_count ? table + behind : nullptr);
     }
 }
 
