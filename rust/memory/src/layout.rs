@@ -111,8 +111,6 @@ pub struct StatisticsShard {
     pub prefetches: u64,
     /// Bytes copied into frames.
     pub filled_bytes: u64,
-    /// Optimistic reads made again.
-    pub retries: u64,
     /// Page accesses that found the page, where they are counted.
     pub hits: u64,
 }

@@ -152,7 +152,6 @@ impl L1 {
                 write_backs: sum.write_backs + shard.write_backs,
                 prefetches: sum.prefetches + shard.prefetches,
                 filled_bytes: sum.filled_bytes + shard.filled_bytes,
-                retries: sum.retries + shard.retries,
                 hits: sum.hits + shard.hits,
             }))
     }

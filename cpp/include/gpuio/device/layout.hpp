@@ -77,7 +77,6 @@ struct alignas(64) StatisticsShard {
     std::uint64_t write_backs;
     std::uint64_t prefetches;
     std::uint64_t filled_bytes;  ///< bytes copied into frames
-    std::uint64_t retries;       ///< optimistic reads that had to be made again
     std::uint64_t hits;          ///< page accesses that found the page, where they are counted
 };
 static_assert(sizeof(StatisticsShard) == 64);

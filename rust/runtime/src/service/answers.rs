@@ -152,8 +152,9 @@ impl Core {
         }
     }
 
-    /// Drops every fault that is in the service's hands, copies and fills under way apart. No kernel runs, so
-    /// nobody waits for an answer; and answers that nobody takes would fill L2 with pinned frames.
+    /// Drops every fault that is in the service's hands, copies and fills under way apart. No
+    /// kernel runs, so nobody waits for an answer; and answers that nobody takes would fill L2 with
+    /// pinned frames.
     pub fn drop_faults(&mut self) {
         while self.shared.take().is_some() {}
         self.stalled.clear();
