@@ -218,9 +218,9 @@ impl L1 {
     }
 
     /// Puts the tables in order after accesses gave up, or before an array goes: no page is BUSY
-    /// or FLUSHING or pinned, no frame claimed, no slot in use. The service has no fault in hand but
-    /// `fills`, whose frames belong to an engine: those pages stay BUSY, without an owner. Whoever
-    /// needs one takes it over and finds the answer in its slot.
+    /// or FLUSHING or pinned, no frame claimed, no slot in use. The service has no fault in hand
+    /// but `fills`, whose frames belong to an engine: those pages stay BUSY, without an owner.
+    /// Whoever needs one takes it over and finds the answer in its slot.
     ///
     /// `table_of` gives the page table of an array, if the array still exists.
     pub fn repair(&self, fills: &[Fault], table_of: &dyn Fn(u32) -> Option<u64>) -> Result<()> {

@@ -30,9 +30,9 @@ const SHORTEST_BYTES: u64 = 256 << 10;
 /// A stretch is complete when nothing has joined for so long: longer than a kernel takes from one
 /// page to the next, and short beside the read.
 const PATIENCE: Duration = Duration::from_micros(20);
-/// Most bytes that fills of one array have in flight; further stretches wait here. Enough for any drive, and no
-/// more, because some (virtual ones) tell of nothing until all they were given is done: then the
-/// next stretches follow at once, while the kernels use the ones before.
+/// Most bytes that fills of one array have in flight; further stretches wait here. No more, because
+/// some drives (virtual ones) tell of nothing until all they were given is done: the next stretches
+/// then follow at once, while kernels use those before.
 const IN_FLIGHT_BYTES: u64 = 4 << 20;
 /// Ends of fills that are remembered, to know what continues them.
 const STREAMS: usize = 8;
@@ -78,8 +78,8 @@ impl Fills {
         self.ends.push_back(first + count as u64);
     }
 
-    /// The oldest stretch that may be filled now. Arrays do not wait for each other: the resource of
-    /// one may hang.
+    /// The oldest stretch that may be filled now. Arrays do not wait for each other: the resource
+    /// of one may hang.
     fn next_ready(&mut self, page_bytes: u64) -> Option<Vec<Fault>> {
         let array_of = |stretch: &Vec<Fault>| stretch.first().map_or(0, |fault| fault.array);
         let may_start = |at: &usize| {
