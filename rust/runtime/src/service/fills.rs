@@ -81,7 +81,6 @@ impl Fills {
     /// The oldest stretch that may be filled now. Arrays do not wait for each other: the resource
     /// of one may hang.
     fn next_ready(&mut self, page_bytes: u64) -> Option<Vec<Fault>> {
-        let array_of = |stretch: &Vec<Fault>| stretch.first().map_or(0, |fault| fault.array);
         let may_start = |at: &usize| {
             let stretch = &self.ready[*at];
             let array = array_of(stretch);
@@ -118,6 +117,11 @@ impl Fills {
         self.ready.clear();
         self.stretch.clear();
     }
+}
+
+/// The array of a stretch, which is never empty.
+fn array_of(stretch: &[Fault]) -> u32 {
+    stretch.first().map_or(0, |fault| fault.array)
 }
 
 /// A page as a ghost's key: unique, since a page number has 48 bits.
