@@ -6,7 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build
 jobs=$(nproc)
 # One folder for all builds: crates that are the same are compiled once.
-cargo_target_dir=${GPUIO_CARGO_TARGET_DIR:-$root/build/cargo}
+cargo_target_dir=${GPUIO_BUILD_CARGO_TARGET_DIR:-$root/build/cargo}
 
 # What building, and testing, takes beside Rust. Examples: CLI11, nlohmann-json.
 # shellcheck disable=SC2034

@@ -20,7 +20,7 @@ fn rust_and_cpp_agree() {
         ),
         layout_of!(
             StatisticsShard: misses, joined, evictions, write_backs, prefetches, filled_bytes,
-            retries, hits
+            hits
         ),
         layout_of!(SharedControl: service_sleeping, service_alive, doorbell_fd),
         layout_of!(FrameFill: slot, source, tickets, done),

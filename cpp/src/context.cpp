@@ -1,3 +1,5 @@
+#include <charconv>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -25,7 +27,11 @@ public:
 private:
     static std::string to_text(const std::string& text) { return text; }
     static std::string to_text(bool value) { return value ? "true" : "false"; }
-    static std::string to_text(double value) { return std::to_string(value); }
+    /// All digits, and a point whatever the program's locale says.
+    static std::string to_text(double value) {
+        char text[32];  // the shortest text of a double has at most 24 characters
+        return {text, std::to_chars(std::begin(text), std::end(text), value).ptr};
+    }
     static std::string to_text(LogLevel level) {
         static constexpr const char* names[] = {"off", "error", "warn", "info", "debug", "trace"};
         const auto index = static_cast<std::size_t>(level);

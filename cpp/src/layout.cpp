@@ -22,8 +22,7 @@ rust::Vec<std::uint64_t> device_layout() {
         sizeof(StatisticsShard), offsetof(StatisticsShard, misses),
         offsetof(StatisticsShard, joined), offsetof(StatisticsShard, evictions),
         offsetof(StatisticsShard, write_backs), offsetof(StatisticsShard, prefetches),
-        offsetof(StatisticsShard, filled_bytes), offsetof(StatisticsShard, retries),
-        offsetof(StatisticsShard, hits),
+        offsetof(StatisticsShard, filled_bytes), offsetof(StatisticsShard, hits),
 
         sizeof(SharedControl), offsetof(SharedControl, service_sleeping),
         offsetof(SharedControl, service_alive), offsetof(SharedControl, doorbell_fd),

@@ -16,6 +16,8 @@ void pause(std::uint32_t attempt) {
 }
 
 void wake_service(device::SharedControl* control) {
+    // One of those who push while the service wakes up is enough to ring.
+    if (__atomic_exchange_n(&control->service_sleeping, 0, __ATOMIC_ACQ_REL) == 0) return;
     const std::uint64_t one = 1;
     // A full counter means that it rings already; nothing else can fail.
     [[maybe_unused]] const ssize_t written =

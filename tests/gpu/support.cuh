@@ -3,7 +3,7 @@
 ///
 /// A program's exit code is 0 (all cases passed), 1 (one failed, or hung), or 77 with a reason:
 /// there is no GPU. Environment:
-/// - GPU_TEST_DIVISOR=n: n times less work, for slow tools such as compute-sanitizer;
+/// - GPUIO_TEST_GPU_DIVISOR=n: n times less work, for slow tools such as compute-sanitizer;
 /// - TMPDIR: where the files go. Best on a disk, since O_DIRECT is not for every tmpfs.
 #pragma once
 
@@ -77,7 +77,7 @@ __host__ __device__ inline std::uint64_t permute(std::uint64_t value, unsigned b
 
 /// How many times less work is asked for.
 inline std::uint64_t divisor() {
-    const char* text = std::getenv("GPU_TEST_DIVISOR");
+    const char* text = std::getenv("GPUIO_TEST_GPU_DIVISOR");
     const long value = text == nullptr ? 1 : std::atol(text);
     return value < 1 ? 1 : static_cast<std::uint64_t>(value);
 }

@@ -17,9 +17,9 @@ using gpuio::device::DeviceError;
 using simt::Scheduler;
 
 constexpr std::uint64_t kSeeds = 100;
-constexpr std::uint64_t kTimeoutUs = 1'000;
-/// Virtual time that the lanes' own steps may take.
-constexpr std::uint64_t kSlackUs = 400;
+constexpr std::uint64_t kTimeoutUs = 4'000;
+/// Virtual time that the lanes' own steps may take, and the times that they are held up.
+constexpr std::uint64_t kSlackUs = 1'500;
 constexpr std::uint64_t kElementsOnPage = 8;
 
 /// A machine, its host, and one array of 5 pages for 3 frames.

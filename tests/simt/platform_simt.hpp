@@ -53,7 +53,9 @@ inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
     *word = before + value;
     return before;
 }
+/// Draws a number. What the lane knows when it does may be old, so it is held up here more often.
 inline std::uint64_t fetch_add_relaxed(std::uint64_t* word, std::uint64_t value) {
+    simt::Scheduler::current().may_hold(20);
     return fetch_add(word, value);
 }
 inline std::uint64_t fetch_add_acquire(std::uint64_t* word, std::uint64_t value) {

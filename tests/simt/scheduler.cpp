@@ -177,6 +177,11 @@ void Scheduler::point() {
     if (next != running_) switch_to(*next);
 }
 
+void Scheduler::may_hold(std::uint32_t times_likelier) {
+    if (hold_one_in_ == 0 || random_.below(1 + hold_one_in_ / times_likelier) != 0) return;
+    sleep_ns(random_.below(kLongestHoldNs));
+}
+
 void Scheduler::switch_to(Task& task) {
     Task& from = *running_;
     running_ = &task;

@@ -99,6 +99,7 @@ public:
 
     // What tasks call.
     void point();                          ///< somebody else may go first
+    void may_hold(std::uint32_t times_likelier);  ///< the running lane may be held up for long
     void sleep_ns(std::uint64_t duration);
     bool sleep_until_woken(std::uint64_t duration_ns);  ///< false: nobody did
     void wake(Task& task);

@@ -9,7 +9,7 @@ void Scheduler::draw_mood() {
     next_change_ = exercise_.steps + random_.below(4000);
     lowest_priority_ = std::uint64_t{1} << 40;
     starved_warp_ = random_.below(grid_.blocks * grid_.warps + 1);
-    impatient_ = random_.percent(30);
+    impatient_ = random_.percent(12);
     constexpr std::uint32_t hold[] = {0, 0, 2000, 300, 60};
     hold_one_in_ = hold[random_.below(5)];
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <clocale>
 #include <cstdlib>
 #include <string>
 
@@ -126,6 +127,25 @@ TEST_F(Configuration, RatiosOfAllSizes) {
         config.l1_ratio = ratio;
         EXPECT_GPUIO_ERROR(Context{config}, ErrorCode::kInvalidArgument);
     }
+}
+
+TEST_F(Configuration, ARatioKeepsItsDigits) {
+    Config config = test::host_config(4096);
+    config.l1_ratio = 4e-7;  // legal, since the capacities are given
+    Context context(config);
+}
+
+TEST_F(Configuration, ARatioIsReadInLocalesWithACommaToo) {
+    const std::string before = std::setlocale(LC_NUMERIC, nullptr);
+    bool found = false;
+    for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8"}) {
+        found = found || std::setlocale(LC_NUMERIC, name) != nullptr;
+    }
+    if (!found) GTEST_SKIP() << "no locale with a decimal comma is installed";
+    Config config;
+    config.l1_ratio = 0.25;
+    EXPECT_NO_THROW(Context{config});
+    std::setlocale(LC_NUMERIC, before.c_str());
 }
 
 TEST_F(Configuration, TheHostDeviceIsListedLast) {

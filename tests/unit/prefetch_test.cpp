@@ -107,6 +107,28 @@ TEST_F(Prefetch, KernelsPrefetchIntoL1) {
     EXPECT_EQ(array.stats().read_bytes, 10 * kPageBytes);
 }
 
+TEST_F(Prefetch, WhatTheHostWritesReplacesWhatWasPrefetched) {
+    Context context = this->context(64, false);
+    GPUIOArray<Number> array(context, scratch_.uri("data"), kCount);
+    for (const bool arrived : {true, false}) {
+        const Number before = array.stats().l1_prefetches;
+        test::run_single(
+            context,
+            +[](ArrayRef<Number> a) {
+                for (std::size_t page = 0; page < 10; ++page) a.prefetch(page * kOnPage);
+            },
+            array.ref());
+        EXPECT_EQ(array.stats().l1_prefetches, before + 10);
+        if (arrived) settled([&] { return array.stats().read_bytes; });
+        const std::vector<Number> news(10 * kOnPage, arrived ? 77 : 78);
+        array.write(0, news);
+        std::vector<Number> seen(news.size());
+        test::run(context, test::copy_out<Number>, array.ref(), 0, seen.size(), seen.data());
+        EXPECT_EQ(seen, news);
+        array.write(0, news);  // takes the pages out of L1 for the second round
+    }
+}
+
 void prefetch_and_read_elsewhere(ArrayRef<const Number> a, std::size_t pages, Number* seen) {
     for (std::size_t page = 0; page < pages; ++page) a.prefetch(page * kOnPage);
     *seen = a[300 * kOnPage];

@@ -217,6 +217,41 @@ fn variables_of_scripts_and_of_others_are_passed_over() {
     );
 }
 
+/// The names of the variables that a text of a script or program asks the environment for.
+fn variables_asked_for(text: &str) -> impl Iterator<Item = &str> {
+    let marks = ["${GPUIO_", "getenv(\"GPUIO_"];
+    marks.into_iter().flat_map(move |mark| {
+        text.match_indices(mark).map(move |(at, _)| {
+            let name = &text[at + mark.len() - "GPUIO_".len()..];
+            let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            &name[..name.find(|c| !is_name(c)).unwrap_or(name.len())]
+        })
+    })
+}
+
+#[test]
+fn what_build_and_tests_are_told_is_none_of_the_librarys_business() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let files = [
+        "scripts/lib.sh",
+        "scripts/gpu-build",
+        "scripts/gpu-suite",
+        "tests/gpu/support.cuh",
+    ];
+    let mut seen = 0;
+    for file in files {
+        let text = std::fs::read_to_string(format!("{root}/{file}")).unwrap();
+        for name in variables_asked_for(&text) {
+            seen += 1;
+            assert!(environment(&[(name, "x")]).is_ok(), "{file}: {name}");
+        }
+    }
+    assert!(
+        seen >= 4,
+        "only {seen} variables: the test looks in the wrong place"
+    );
+}
+
 #[test]
 fn a_wrong_type_is_refused_where_it_stands() {
     refused(

@@ -77,6 +77,13 @@ pub trait Device: Send + Sync {
     /// Allocates pinned host memory that kernels can address.
     fn allocate_shared(&self, length_bytes: usize) -> Result<Box<dyn SharedMemory>>;
 
+    /// Where this process, and an engine it drives, can address memory of this device; `None` where
+    /// only kernels and copies reach it. The address stands for the whole allocation around it.
+    fn host_address(&self, device: u64) -> Option<usize> {
+        let _ = device;
+        None
+    }
+
     /// Makes existing host memory addressable by kernels and returns the address they use. Address
     /// and length are multiples of 4096 bytes. The memory must stay mapped until
     /// `unregister_host`.

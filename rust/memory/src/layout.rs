@@ -53,6 +53,12 @@ pub const fn owner_page(owner: u64) -> Option<(u32, u64)> {
     ))
 }
 
+/// The slot that fills a frame, and its generation, from [`FrameFill::slot`]. The word's
+/// highest bit is the CLOCK hand's.
+pub const fn unpack_slot(word: u64) -> (u32, u32) {
+    ((word >> 16) as u32 & 0x7fff, word as u32 & 0xffff)
+}
+
 /// The answer to the fault in one slot.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(32))]
@@ -105,8 +111,6 @@ pub struct StatisticsShard {
     pub prefetches: u64,
     /// Bytes copied into frames.
     pub filled_bytes: u64,
-    /// Optimistic reads made again.
-    pub retries: u64,
     /// Page accesses that found the page, where they are counted.
     pub hits: u64,
 }

@@ -5,7 +5,7 @@ use crate::l2::L2;
 use crate::log::Log;
 use crate::service::jobs::{Piece, Reply};
 use crate::service::{
-    Command, Core, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
+    Command, Core, Fills, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
 };
 use crate::shared::SharedBlocks;
 use crate::wake::Wake;
@@ -441,6 +441,7 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         0 => u64::MAX,
         _ => config.copy_engine_bytes,
     };
+    let fills = Fills::new(l2.frame_count());
     Ok(Core {
         device: Arc::clone(device),
         l1,
@@ -449,6 +450,7 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         engines,
         arrays: Vec::new(),
         transfers: Default::default(),
+        fills,
         waiters: HashMap::new(),
         stalled: VecDeque::new(),
         delivered: Vec::new(),

@@ -7,9 +7,10 @@ use gpuio_core::page_entry::{PageEntry, PageState, MAX_L1_FRAMES};
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_memory::device::{Device, DeviceMemory};
 use gpuio_memory::layout::{
-    owner_page, ArrayDescriptor, Cache, FrameFill, StatisticsShard, StickyError, FRAME_FREE,
-    MAX_ARRAYS, STATISTICS_SHARDS,
+    owner_page, unpack_slot, ArrayDescriptor, Cache, FrameFill, StatisticsShard, StickyError,
+    FRAME_FREE, MAX_ARRAYS, STATISTICS_SHARDS,
 };
+use gpuio_memory::ring::Fault;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -122,6 +123,12 @@ impl L1 {
             .then(|| self.frames.device_address() + u64::from(frame) * self.shape.page_bytes)
     }
 
+    /// Where an engine can address a frame, on devices whose memory engines reach.
+    pub fn frame_host_address(&self, frame: u32) -> Option<usize> {
+        let address = self.frame_address(frame)?;
+        self.device.host_address(address)
+    }
+
     /// Enters an array, or with a default descriptor removes it.
     pub fn set_descriptor(&self, array: u32, descriptor: ArrayDescriptor) -> Result<()> {
         let size = size_of::<ArrayDescriptor>() as u64;
@@ -153,7 +160,6 @@ impl L1 {
                 write_backs: sum.write_backs + shard.write_backs,
                 prefetches: sum.prefetches + shard.prefetches,
                 filled_bytes: sum.filled_bytes + shard.filled_bytes,
-                retries: sum.retries + shard.retries,
                 hits: sum.hits + shard.hits,
             }))
     }
@@ -176,14 +182,27 @@ impl L1 {
         self.write(table + page * 8, &entry.with_state(PageState::Valid).0)
     }
 
-    /// Drops the pages of a range, whatever they hold: their next access asks the host again.
-    pub fn forget_pages(&self, array: u32, table: u64, pages: Range<u64>) -> Result<()> {
+    /// Drops the pages of a range, whatever they hold: their next access asks the host again. Pages
+    /// that were brought for nobody, or for accesses that gave up, are BUSY: they go, too, and the
+    /// slots with their answers are free. Returns those slots, with their generations. The service
+    /// has no fault for the range in hand.
+    pub fn forget_pages(
+        &self,
+        array: u32,
+        table: u64,
+        pages: Range<u64>,
+    ) -> Result<Vec<(u32, u32)>> {
+        let mut slots = Vec::new();
         for (frame, page) in self.frames_of(array)? {
             if !pages.contains(&page) {
                 continue;
             }
             let entry = PageEntry(self.read::<u64>(table + page * 8)?);
-            if entry.frame() == frame && entry.is_resident() {
+            let is_busy = entry.state() == Some(PageState::Busy);
+            if entry.frame() == frame && (entry.is_resident() || is_busy) {
+                if is_busy {
+                    slots.push(self.free_slot_of(frame)?);
+                }
                 self.write(table + page * 8, &entry.evicted().0)?;
                 self.write(
                     self.owners.device_address() + u64::from(frame) * 8,
@@ -191,28 +210,52 @@ impl L1 {
                 )?;
             }
         }
-        Ok(())
+        Ok(slots)
+    }
+
+    fn fill_address(&self, frame: u32) -> u64 {
+        self.fills.device_address() + u64::from(frame) * size_of::<FrameFill>() as u64
+    }
+
+    /// Frees the slot that filled a frame. Returns it with its generation.
+    fn free_slot_of(&self, frame: u32) -> Result<(u32, u32)> {
+        let FrameFill { slot: packed, .. } = self.read(self.fill_address(frame))?;
+        let (slot, generation) = unpack_slot(packed);
+        if slot < self.shape.slot_count {
+            let word = self.bitmap.device_address() + u64::from(slot / 64) * 8;
+            let used: u64 = self.read(word)?;
+            self.write(word, &(used & !(1 << (slot % 64))))?;
+        }
+        Ok((slot, generation))
     }
 
     /// Puts the tables in order after accesses gave up, or before an array goes: no page is BUSY
-    /// or FLUSHING or pinned, no frame claimed, no slot in use. The service has no fault in hand.
+    /// or FLUSHING or pinned, no frame claimed, no slot in use. The service has no fault in hand
+    /// but `fills`, whose frames belong to an engine: those pages stay BUSY, without an owner.
+    /// Whoever needs one takes it over and finds the answer in its slot.
     ///
     /// `table_of` gives the page table of an array, if the array still exists.
-    pub fn repair(&self, table_of: &dyn Fn(u32) -> Option<u64>) -> Result<()> {
+    pub fn repair(&self, fills: &[Fault], table_of: &dyn Fn(u32) -> Option<u64>) -> Result<()> {
         let owners: Vec<u64> = self.read_many(
             self.owners.device_address(),
             self.shape.frame_count as usize,
         )?;
         for (frame, owner) in (0u32..).zip(owners) {
-            if owner != FRAME_FREE && !self.repair_frame(frame, owner, table_of)? {
+            let stays = owner == FRAME_FREE || fills.iter().any(|fill| fill.frame == frame);
+            if !stays && !self.repair_frame(frame, owner, table_of)? {
                 self.write(
                     self.owners.device_address() + u64::from(frame) * 8,
                     &FRAME_FREE,
                 )?;
             }
         }
-        let words = self.shape.slot_count as usize / 64;
-        self.write_many(self.bitmap.device_address(), &vec![0u64; words])
+        let mut in_use = vec![0u64; self.shape.slot_count as usize / 64];
+        for fill in fills {
+            if let Some(word) = in_use.get_mut(fill.slot as usize / 64) {
+                *word |= 1 << (fill.slot % 64);
+            }
+        }
+        self.write_many(self.bitmap.device_address(), &in_use)
     }
 
     /// Returns whether the frame still holds its page.
@@ -291,5 +334,77 @@ impl L1 {
             self.device
                 .copy_to_device(address, values.as_ptr() as usize, size_of_val(values))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gpuio_memory::host::HostDevice;
+    use gpuio_memory::layout::owner_word;
+
+    const SLOT: u64 = 70;
+    const GENERATION: u64 = 9;
+
+    /// An L1 with a table of one array, whose page 3 is BUSY in frame 5 by way of `SLOT`.
+    fn with_busy_page() -> (L1, Box<dyn DeviceMemory>) {
+        let device: Arc<dyn Device> = Arc::new(HostDevice::new());
+        let shape = L1Shape {
+            frame_count: 32,
+            page_bytes: 4096,
+            slot_count: 128,
+            io_timeout_us: 1000,
+            ahead_pages: 0,
+        };
+        let table = device.allocate(8 * 8).unwrap();
+        let l1 = L1::new(device, shape, [0; 3]).unwrap();
+        let busy = PageEntry::valid(5, 1).with_state(PageState::Busy);
+        l1.write(table.device_address() + 3 * 8, &busy.0).unwrap();
+        l1.write(l1.owners.device_address() + 5 * 8, &owner_word(0, 3))
+            .unwrap();
+        let packed = 1u64 << 63 | SLOT << 16 | GENERATION;
+        l1.write(l1.fill_address(5), &packed).unwrap();
+        l1.write_many(l1.bitmap.device_address(), &[1u64, 1 << (SLOT - 64) | 1])
+            .unwrap();
+        (l1, table)
+    }
+
+    fn state(l1: &L1, table: &dyn DeviceMemory) -> (Option<PageState>, bool, Vec<u64>) {
+        let entry = PageEntry(l1.read(table.device_address() + 3 * 8).unwrap());
+        let owner: u64 = l1.read(l1.owners.device_address() + 5 * 8).unwrap();
+        let slots = l1.read_many(l1.bitmap.device_address(), 2).unwrap();
+        (entry.state(), owner == FRAME_FREE, slots)
+    }
+
+    #[test]
+    fn forgetting_a_busy_page_frees_its_frame_and_slot() {
+        let (l1, table) = with_busy_page();
+        let address = table.device_address();
+        assert_eq!(l1.forget_pages(0, address, 0..3).unwrap(), []);
+        assert_eq!(l1.forget_pages(1, address, 0..8).unwrap(), []);
+        let freed = l1.forget_pages(0, address, 3..4).unwrap();
+        assert_eq!(freed, [(SLOT as u32, GENERATION as u32)]);
+        let after = (Some(PageState::Invalid), true, vec![1, 1]);
+        assert_eq!(state(&l1, &*table), after);
+    }
+
+    #[test]
+    fn repair_leaves_what_an_engine_fills() {
+        let (l1, table) = with_busy_page();
+        let address = table.device_address();
+        let fill = Fault {
+            operation: 2,
+            array: 0,
+            page: 3,
+            slot: SLOT as u32,
+            generation: GENERATION as u32,
+            frame: 5,
+        };
+        l1.repair(&[fill], &|_| Some(address)).unwrap();
+        let kept = (Some(PageState::Busy), false, vec![0, 1 << (SLOT - 64)]);
+        assert_eq!(state(&l1, &*table), kept);
+        l1.repair(&[], &|_| Some(address)).unwrap();
+        let gone = (Some(PageState::Invalid), true, vec![0, 0]);
+        assert_eq!(state(&l1, &*table), gone);
     }
 }

@@ -88,6 +88,13 @@ impl SharedBlocks {
             .is_none_or(|words| has_reached(words[2].load(Ordering::Acquire), fault.generation))
     }
 
+    /// Acknowledges an answer that no kernel will come for. No kernel runs.
+    pub fn acknowledge(&self, slot: u32, generation: u32) {
+        if let Some(words) = self.completion_words(slot) {
+            words[2].store(u64::from(generation), Ordering::Release);
+        }
+    }
+
     fn completion_words(&self, slot: u32) -> Option<&[AtomicU64; 4]> {
         if slot >= self.slot_count {
             return None;

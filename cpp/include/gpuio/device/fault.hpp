@@ -188,9 +188,9 @@ private:
         settle_in_frame();
     }
 
-    /// Ends a write-back: FLUSHING becomes `state`, or the page is evicted if nobody uses it; a page
-    /// that was written to meanwhile is DIRTY. Returns whether it was evicted. The loop repeats only
-    /// when another thread made progress.
+    /// Ends a write-back: FLUSHING becomes `state`, or the page is evicted if nobody uses it; one
+    /// that was written to meanwhile is DIRTY. Returns whether it was evicted. The loop repeats
+    /// only when another thread made progress.
     GPUIO_DEVICE bool leave_flushing(PageState state, bool evict) {
         std::uint64_t seen = platform::load_acquire(victim_word_);
         for (;;) {

@@ -69,8 +69,8 @@ struct StickyError {
 };
 static_assert(sizeof(StickyError) == 64);
 
-/// `StickyError::stalled`. Unless it is `kNotStalled`, waits that begin fail at once; if the service
-/// is gone, those under way end, too.
+/// `StickyError::stalled`. Unless it is `kNotStalled`, waits that begin fail at once; if the
+/// service is gone, those under way end, too.
 inline constexpr std::uint64_t kNotStalled = 0;
 inline constexpr std::uint64_t kTimedOut = 1;
 inline constexpr std::uint64_t kServiceGone = 2;
@@ -83,7 +83,6 @@ struct alignas(64) StatisticsShard {
     std::uint64_t write_backs;
     std::uint64_t prefetches;
     std::uint64_t filled_bytes;  ///< bytes copied into frames
-    std::uint64_t retries;       ///< optimistic reads that had to be made again
     std::uint64_t hits;          ///< page accesses that found the page, where they are counted
 };
 static_assert(sizeof(StatisticsShard) == 64);

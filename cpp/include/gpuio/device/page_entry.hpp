@@ -4,9 +4,10 @@
 ///     bit 63          44 43        30 29           4      3       2       0
 ///        | pins (20)    | version (14)| frame (26)  | flag  | state (3)    |
 ///
-/// - **state**: the specification's INVALID, VALID, DIRTY, FLUSHING; BUSY (being filled); and REDIRTIED
-///   (FLUSHING, and written to meanwhile: DIRTY once the write-back has ended). The lowest bit of a
-///   resident page says that it is newer than the copy below, or than what is being written.
+/// - **state**: the specification's INVALID, VALID, DIRTY, FLUSHING; BUSY (being filled); and
+///   REDIRTIED (FLUSHING, and written to meanwhile: DIRTY once the write-back has ended). The lowest
+///   bit of a resident page says that it is newer than the copy below, or than what is being
+///   written.
 /// - **flag**: on a resident page, "accessed since the CLOCK hand last passed"; on a BUSY page,
 ///   "owned": a thread waits for the data and will publish the page. BUSY without an owner is a
 ///   prefetch, or a read whose waiter gave up; whoever needs the page next takes it over.
@@ -22,8 +23,8 @@
 /// - INVALID to BUSY: any thread, by compare-exchange; it then owns the entry alone.
 /// - BUSY: its owner changes all but the pins, by an addition (`rewrite` in frames.hpp). Taking
 ///   ownership is a compare-exchange.
-/// - resident: any thread, by compare-exchange; while pinned, the accessed flag and the lowest bit of
-///   the state (a store) by fetch-or.
+/// - resident: any thread, by compare-exchange; while pinned, the accessed flag and the lowest bit
+///   of the state (a store) by fetch-or.
 ///
 /// Rust's mirror of this file is `rust/core/src/page_entry.rs`; a test holds the two together.
 #pragma once

@@ -117,10 +117,29 @@ GPUIO_DEVICE GPUIO_NOINLINE bool with_page(const Cache& cache, std::uint64_t* ta
     return true;
 }
 
+/// Takes the frame of a page that a cursor has left behind, if the page is clean and not in use.
+/// Not while the hand finds free frames: L1 fills up first.
+GPUIO_DEVICE inline Victim take_frame_behind(const Cache& cache, std::uint64_t* word) {
+    const Victim none{Victim::Kind::kNone, kNoFrame};
+    const auto hand = static_cast<std::uint32_t>(platform::load_relaxed(cache.clock_hand));
+    if (platform::load_relaxed(cache.frame_owners + hand % cache.frame_count) == kFrameFree) {
+        return none;
+    }
+    std::uint64_t seen = platform::load_acquire(word);
+    const PageEntry entry{seen};
+    if (entry.state() != PageState::kValid || entry.pins() != 0) return none;
+    if (!platform::compare_exchange(word, seen, entry.evicted().word())) return none;
+    platform::store_release(cache.frame_owners + entry.frame(), kFrameClaimed);
+    platform::count(&statistics(cache).evictions, 1);
+    return {Victim::Kind::kTaken, entry.frame()};
+}
+
 /// Asks for a page without waiting for it. A hint: does nothing when the page is there or on its
 /// way, when no clean frame or no slot is free, or when the bytes are addressable anyway.
+/// \param behind the word of a page whose frame may be used; null if there is none
 GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::uint64_t* table,
-                                                      PageKey key) {
+                                                      PageKey key,
+                                                      std::uint64_t* behind = nullptr) {
     if (cache.arrays[key.array].mapped != nullptr) return;
 
     std::uint64_t* word = table + key.page;
@@ -134,8 +153,10 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
     if (!take_slot(cache, platform::shard_hint(), kPrefetchSlots, &slot)) {
         return rewrite(word, owned, entry.without_pins());
     }
+    Victim victim{Victim::Kind::kNone, kNoFrame};
+    if (behind != nullptr) victim = take_frame_behind(cache, behind);
     std::uint64_t looked_at = 0;
-    const Victim victim = find_victim(cache, false, &looked_at);
+    if (victim.kind != Victim::Kind::kTaken) victim = find_victim(cache, false, &looked_at);
     if (victim.kind != Victim::Kind::kTaken) {
         free_slot(cache, slot);
         return rewrite(word, owned, entry.without_pins());
@@ -148,26 +169,36 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
 }
 
 /// Most bytes that one cursor has brought to L1 ahead of it.
-inline constexpr std::uint64_t kCursorAheadBytes = 2 << 20;
+inline constexpr std::uint64_t kCursorAheadBytes = 8 << 20;
 
-/// Asks for the pages that follow `key`'s, to which a cursor has come from the page before. Half a
-/// window at a time, so that one wake-up of the service serves many pages. Does not wait.
+/// Asks for the pages that follow `key`'s, to which a cursor has come from the page before. A
+/// quarter of a window at a time: one wake-up of the service serves many pages, and while the
+/// cursor waits for the next page three quarters are on their way. Does not wait.
 ///
 /// The more threads there are, the shorter the windows: in a large grid other threads fill the time
 /// that one waits, and windows of all of them would push out pages in use.
+///
+/// An array that L1 cannot hold does not push out other pages: its new pages take the frames of
+/// those that the cursor has left. Few frames, used again soon, also stay in the processor's cache.
 GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_ahead(const Cache& cache, std::uint64_t* table,
                                                        PageKey key) {
     const std::uint64_t share = cache.ahead_pages / platform::thread_count();
     const std::uint64_t most = kCursorAheadBytes >> cache.page_shift;
     const std::uint64_t window = share < most ? share : most;
-    if (window < 2) return;
     const std::uint64_t page_count = cache.arrays[key.array].page_count;
-    const std::uint64_t middle = key.page + window / 2;
-    if (middle >= page_count) return;  // asked for already, unless the array is shorter than that
-    if (PageEntry{platform::load_relaxed(table + middle)}.state() != PageState::kInvalid) return;
     const std::uint64_t left = page_count - key.page - 1;
-    for (std::uint64_t k = 1; k <= window && k <= left; ++k) {
-        prefetch_page(cache, table, {key.array, key.page + k});
+    if (window < 2 || left == 0) return;
+    const std::uint64_t last = window < left ? window : left;
+    const std::uint64_t kept = window - window / 4 + 1;
+    const std::uint64_t next = kept < last ? kept : last;
+    if (PageEntry{platform::load_relaxed(table + key.page + next)}.state() != PageState::kInvalid) {
+        return;
+    }
+    for (std::uint64_t page = key.page + 1; page <= key.page + last; ++page) {
+        // At the start of the array: what was left at its end, by the scan before.
+        const std::uint64_t behind = (page > window ? page : page + page_count) - window - 1;
+        prefetch_page(cache, table, {key.array, page},
+                      page_count > cache.frame_count ? table + behind : nullptr);
     }
 }
 

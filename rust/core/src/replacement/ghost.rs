@@ -1,10 +1,10 @@
-//! A bounded memory of what was evicted: hashes only.
+//! A bounded memory of pages that are not kept: hashes only.
 
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
 /// The last `capacity` hashes that were added and not taken since.
-pub(super) struct Ghost {
+pub struct Ghost {
     /// Oldest first, each with the number of its addition. An entry that was taken or added again
     /// stays here until it is the oldest; its number then differs from the map's.
     order: VecDeque<(u64, u64)>,
@@ -14,6 +14,7 @@ pub(super) struct Ghost {
 }
 
 impl Ghost {
+    /// Remembers at most `capacity` hashes; all memory is allocated now.
     pub fn new(capacity: usize) -> Self {
         Self {
             order: VecDeque::with_capacity(capacity),
@@ -23,6 +24,7 @@ impl Ghost {
         }
     }
 
+    /// Adds a hash; the oldest is forgotten if it is one too many.
     pub fn add(&mut self, hash: u64) {
         if self.capacity == 0 {
             return;

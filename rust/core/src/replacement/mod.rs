@@ -11,6 +11,7 @@ mod s3fifo;
 mod sieve;
 
 pub use clock::Clock;
+pub use ghost::Ghost;
 pub use lru::Lru;
 pub use s3fifo::S3Fifo;
 pub use sieve::Sieve;

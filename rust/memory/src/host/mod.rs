@@ -93,6 +93,10 @@ impl Device for HostDevice {
         Ok(Box::new(HostMemory::new(length_bytes)?))
     }
 
+    fn host_address(&self, device: u64) -> Option<usize> {
+        usize::try_from(device).ok()
+    }
+
     /// Checks what a GPU would refuse, so that a program which runs here registers correctly
     /// there; there is nothing else to do.
     fn register_host(&self, host_address: usize, length_bytes: usize) -> Result<u64> {

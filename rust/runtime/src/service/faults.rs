@@ -1,6 +1,8 @@
 //! How faults are served.
 
-use super::core::{Core, Load, PendingCopy};
+use super::answers::PendingCopy;
+use super::core::Core;
+use super::loads::Load;
 use super::transfers::{failure_word, Waiter};
 use crate::array::Placement;
 use crate::l2::{L2State, PageKey};
@@ -32,6 +34,7 @@ impl Core {
         }
         for _ in 0..FAULTS_A_TURN {
             let Some(fault) = self.shared.take() else {
+                any |= self.poll_stretch();
                 break;
             };
             any = true;
@@ -72,39 +75,49 @@ impl Core {
             array: fault.array,
             page: fault.page,
         };
-        let found = if first_time {
-            self.l2.look_up(key)
-        } else {
-            self.l2.find(key)
+        if !first_time {
+            let found = self.l2.find(key);
+            return self.serve_from(fault, key, found);
+        }
+        let found = self.l2.look_up(key);
+        if found.is_none() && self.join_stretch(fault) {
+            return Served::Yes;
+        }
+        let served = self.serve_from(fault, key, found);
+        self.look_ahead(key);
+        served
+    }
+
+    /// Serves a read after all that was meant to be filled past L2.
+    pub(super) fn serve_through_l2(&mut self, fault: Fault) {
+        let key = PageKey {
+            array: fault.array,
+            page: fault.page,
         };
-        let served = match found {
-            Some(frame) if self.l2.state(frame) == L2State::Loading => {
-                self.waiters
-                    .entry(frame)
-                    .or_default()
-                    .push(Waiter::Fault(fault));
-                Served::Yes
-            }
-            Some(frame) => {
-                self.deliver(fault, frame);
-                Served::Yes
-            }
+        let found = self.l2.find(key);
+        if let Served::Stalled = self.serve_from(fault, key, found) {
+            self.stalled.push_back(fault);
+        }
+        self.look_ahead(key);
+    }
+
+    /// Serves a read from the frame in which L2 has the page, or has it brought to L2.
+    fn serve_from(&mut self, fault: Fault, key: PageKey, found: Option<u32>) -> Served {
+        let frame = match found {
+            Some(frame) => frame,
             None => match self.start_load(key) {
-                Load::Started(frame) => {
-                    self.waiters
-                        .entry(frame)
-                        .or_default()
-                        .push(Waiter::Fault(fault));
-                    Served::Yes
-                }
-                Load::NoRoom => Served::Stalled,
-                Load::Failed(error) => self.refuse(&fault, &error),
+                Load::Started(frame) => frame,
+                Load::NoRoom => return Served::Stalled,
+                Load::Failed(error) => return self.refuse(&fault, &error),
             },
         };
-        if first_time {
-            self.look_ahead(key);
+        if self.l2.state(frame) == L2State::Loading {
+            let waiters = self.waiters.entry(frame).or_default();
+            waiters.push(Waiter::Fault(fault));
+        } else {
+            self.deliver(fault, frame);
         }
-        served
+        Served::Yes
     }
 
     /// Lets the array's detector see the miss, and reads ahead what it predicts.
@@ -143,19 +156,10 @@ impl Core {
             let target = mapped.host + (key.page * self.page_bytes) as usize;
             return self.take_frame(fault, target, None);
         }
-        let frame = match self.l2.find(key) {
-            Some(frame) if self.l2.state(frame) == L2State::Loading => return Served::Stalled,
-            Some(frame) => frame,
-            None => match self.claim(key) {
-                Some(frame) => {
-                    self.l2.begin_load(frame);
-                    frame
-                }
-                None => match self.no_frame() {
-                    Load::Failed(error) => return self.refuse(&fault, &error),
-                    _ => return Served::Stalled,
-                },
-            },
+        let frame = match self.frame_to_overwrite(key) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Served::Stalled,
+            Err(error) => return self.refuse(&fault, &error),
         };
         self.l2.pin(frame);
         self.take_frame(fault, self.l2.host_address(frame), Some(frame))

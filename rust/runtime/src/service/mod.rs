@@ -4,13 +4,18 @@
 //! acknowledgements, jobs — and when nothing has, first spins a little and then sleeps until an
 //! engine finishes, a kernel rings the doorbell, or the host sends a command.
 
+mod answers;
 mod core;
 mod faults;
+mod fills;
 pub mod jobs;
+mod loads;
 mod open;
 mod transfers;
+mod writes;
 
 pub use self::core::{Core, ServiceStats};
+pub use fills::Fills;
 pub use open::{OpenArray, Opened};
 
 use crate::wake::Wake;

@@ -1,6 +1,7 @@
 //! Transfers in flight: what each token means.
 
 use gpuio_core::Error;
+use gpuio_memory::ring::Fault;
 
 /// Why a transfer was queued.
 #[derive(Debug)]
@@ -9,6 +10,11 @@ pub enum Purpose {
     Load {
         /// The frames.
         frames: Vec<u32>,
+    },
+    /// Fills the L1 frames of these faults, in order, with consecutive pages.
+    Fill {
+        /// The faults.
+        faults: Vec<Fault>,
     },
     /// Writes this L2 frame to its resource.
     Write {
@@ -50,6 +56,17 @@ impl Transfers {
         Some(purpose)
     }
 
+    /// The faults whose L1 frames are being filled.
+    pub fn fills(&self) -> impl Iterator<Item = &Fault> {
+        self.slots
+            .iter()
+            .flatten()
+            .flat_map(|purpose| match purpose {
+                Purpose::Fill { faults } => faults.as_slice(),
+                _ => &[],
+            })
+    }
+
     /// Transfers in flight.
     pub fn in_flight(&self) -> usize {
         self.in_flight
@@ -60,7 +77,7 @@ impl Transfers {
 #[derive(Clone, Debug)]
 pub enum Waiter {
     /// A kernel.
-    Fault(gpuio_memory::ring::Fault),
+    Fault(Fault),
     /// A job, which learns of failures through `Core::job_errors`.
     Job(u64),
 }

@@ -3,12 +3,12 @@
 //! The service brings the pages and leases the frames; the requester's thread does the copying, so
 //! that the service is free for others and several requesters copy at once.
 
+use super::page_wait::PageWait;
 use super::pull::{Pull, Pulled};
-use super::{load_error, Job, Turn};
+use super::{Job, Turn};
 use crate::array::Placement;
-use crate::l2::{L2State, Lease, PageKey};
-use crate::service::core::{Core, Load};
-use crate::service::transfers::Waiter;
+use crate::l2::{Lease, PageKey};
+use crate::service::core::Core;
 use gpuio_core::Result;
 use std::sync::mpsc::Sender;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub struct BulkRead {
     pulled: bool,
     next_page: u64,
     end_page: u64,
-    waits: bool,
+    wait: PageWait,
     /// One clone with every piece that is out.
     out: Arc<()>,
     pieces: Sender<Result<Piece>>,
@@ -68,14 +68,14 @@ impl BulkRead {
             pulled: false,
             next_page: pages.start,
             end_page: pages.end,
-            waits: false,
+            wait: PageWait::default(),
             out: Arc::new(()),
             pieces,
         }
     }
 
     fn advance(&mut self, core: &mut Core, id: u64) -> Result<Turn> {
-        if let Some(error) = load_error(core, id) {
+        if let Some(error) = PageWait::error(core, id) {
             return Err(error);
         }
         if !self.pulled {
@@ -130,38 +130,22 @@ impl BulkRead {
         Ok(Some(piece(core.l2.host_address(frame), Some(lease))))
     }
 
-    /// The frame of the next page once it is there; gets it otherwise.
+    /// The frame of the next page once it is there; gets it otherwise, and those that follow.
     fn resident_frame(&mut self, core: &mut Core, id: u64) -> Result<Option<u32>> {
         let key = PageKey {
             array: self.array,
             page: self.next_page,
         };
-        if !self.waits {
+        if !self.wait.is_waiting() {
             let ahead = self.next_page..self.end_page.min(self.next_page + AHEAD_PAGES);
             let most = u64::from(core.l2.frame_count() / 4);
             core.read_ahead(self.array, ahead.take(most as usize));
         }
-        let frame = match core.l2.find(key) {
-            Some(frame) => frame,
-            None => match core.start_load(key) {
-                Load::Started(frame) => {
-                    self.waits = false;
-                    frame
-                }
-                Load::NoRoom => return Ok(None),
-                Load::Failed(error) => return Err(error),
-            },
-        };
-        if core.l2.state(frame) != L2State::Loading {
-            self.waits = false;
+        let frame = self.wait.frame(core, key, id)?;
+        if frame.is_some() {
             core.l2.look_up(key);
-            return Ok(Some(frame));
         }
-        if !self.waits {
-            core.waiters.entry(frame).or_default().push(Waiter::Job(id));
-            self.waits = true;
-        }
-        Ok(None)
+        Ok(frame)
     }
 }
 

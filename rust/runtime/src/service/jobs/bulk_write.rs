@@ -1,11 +1,11 @@
 //! Bulk write: the host writes a range of an array.
 
+use super::page_wait::PageWait;
 use super::pull::{Pull, Pulled};
-use super::{load_error, reply, Job, Reply, Turn};
+use super::{reply, Job, Reply, Turn};
 use crate::array::Placement;
-use crate::l2::{L2State, PageKey};
-use crate::service::core::{Core, Load};
-use crate::service::transfers::Waiter;
+use crate::l2::PageKey;
+use crate::service::core::Core;
 use gpuio_core::Result;
 
 /// Copies the requester's bytes into L2 pages, which become DIRTY. Pages that are covered only in
@@ -19,7 +19,7 @@ pub struct BulkWrite {
     prepared: bool,
     next_page: u64,
     end_page: u64,
-    waits: bool,
+    wait: PageWait,
     reply: Reply<()>,
 }
 
@@ -44,23 +44,27 @@ impl BulkWrite {
             prepared: false,
             next_page: pages.start,
             end_page: pages.end,
-            waits: false,
+            wait: PageWait::default(),
             reply,
         }
     }
 
     fn advance(&mut self, core: &mut Core, id: u64) -> Result<Turn> {
-        if let Some(error) = load_error(core, id) {
+        if let Some(error) = PageWait::error(core, id) {
             return Err(error);
         }
         if !self.prepared {
             if let Pulled::NoRoom = self.pull.run(core, self.array)? {
                 return Ok(Turn::Waiting);
             }
-            // L1 copies of these pages are about to be out of date.
+            // L1 copies of these pages are about to be out of date, those that kernels had brought
+            // ahead included.
+            let pages = self.next_page..self.end_page;
             if let Some(table) = core.array(self.array).and_then(|it| it.placement.table()) {
-                core.l1
-                    .forget_pages(self.array, table, self.next_page..self.end_page)?;
+                if core.has_fault_in(self.array, &pages) {
+                    return Ok(Turn::Waiting);
+                }
+                core.forget_pages(self.array, table, pages)?;
             }
             self.prepared = true;
         }
@@ -119,35 +123,11 @@ impl BulkWrite {
             array: self.array,
             page: self.next_page,
         };
-        let frame = match core.l2.find(key) {
-            Some(frame) => frame,
-            None if whole => match core.claim(key) {
-                Some(frame) => return Ok(Some(frame)),
-                None => {
-                    return match core.no_frame() {
-                        Load::Failed(error) => Err(error),
-                        _ => Ok(None),
-                    }
-                }
-            },
-            None => match core.start_load(key) {
-                Load::Started(frame) => {
-                    self.waits = false;
-                    frame
-                }
-                Load::NoRoom => return Ok(None),
-                Load::Failed(error) => return Err(error),
-            },
-        };
-        if core.l2.state(frame) != L2State::Loading {
-            self.waits = false;
-            return Ok(Some(frame));
+        if whole {
+            core.frame_to_overwrite(key)
+        } else {
+            self.wait.frame(core, key, id)
         }
-        if !self.waits {
-            core.waiters.entry(frame).or_default().push(Waiter::Job(id));
-            self.waits = true;
-        }
-        Ok(None)
     }
 }
 

@@ -66,13 +66,10 @@ impl Close {
         };
         if let Some(table) = array.placement.table() {
             let pages = 0..array.geometry.page_count;
-            let forgotten = core
-                .l1
-                .forget_pages(self.array, table, pages)
-                .and_then(|()| {
-                    core.l1
-                        .set_descriptor(self.array, ArrayDescriptor::default())
-                });
+            let forgotten = core.forget_pages(self.array, table, pages).and_then(|()| {
+                core.l1
+                    .set_descriptor(self.array, ArrayDescriptor::default())
+            });
             if let Err(error) = forgotten {
                 self.outcome = Err(error);
             }

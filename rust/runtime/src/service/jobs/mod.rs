@@ -7,6 +7,7 @@ mod bulk_read;
 mod bulk_write;
 mod close;
 mod flush;
+mod page_wait;
 mod pinned;
 mod prefetch;
 mod pull;
@@ -21,7 +22,7 @@ pub use prefetch::Prefetch;
 pub use settle::{Failure, Settle};
 
 use super::core::Core;
-use gpuio_core::{Error, Result};
+use gpuio_core::Result;
 use std::sync::mpsc::SyncSender;
 
 /// How a turn of a job ended.
@@ -50,9 +51,4 @@ pub type Reply<T> = SyncSender<Result<T>>;
 pub fn reply(to: &Reply<()>, result: Result<()>) {
     // A requester that has gone does not want to know.
     let _ = to.try_send(result);
-}
-
-/// Ends the turn with the error that a load failed with, if one did for this job.
-pub fn load_error(core: &mut Core, id: u64) -> Option<Error> {
-    core.job_errors.remove(&id)
 }

@@ -1,12 +1,12 @@
 //! Arrays with `policy=pinned`: the whole array lives near the device. It is filled when it is
 //! opened and stored by a flush, through L2 frames in both directions.
 
+use super::page_wait::PageWait;
 use super::pull::Pulled;
-use super::{load_error, reply, Job, Reply, Turn};
+use super::{reply, Job, Reply, Turn};
 use crate::array::Placement;
-use crate::l2::{L2State, PageKey};
-use crate::service::core::{Core, Load};
-use crate::service::transfers::Waiter;
+use crate::l2::PageKey;
+use crate::service::core::Core;
 use gpuio_core::Result;
 
 /// Pages read ahead while a pinned array is filled, at most; and no more than a quarter of L2, or
@@ -25,7 +25,7 @@ fn page_address(core: &Core, array: u32, page: u64) -> Option<u64> {
 pub struct LoadPinned {
     array: u32,
     next_page: u64,
-    waits: bool,
+    wait: PageWait,
     reply: Reply<()>,
 }
 
@@ -35,13 +35,13 @@ impl LoadPinned {
         Self {
             array,
             next_page: 0,
-            waits: false,
+            wait: PageWait::default(),
             reply,
         }
     }
 
     fn advance(&mut self, core: &mut Core, id: u64) -> Result<Turn> {
-        if let Some(error) = load_error(core, id) {
+        if let Some(error) = PageWait::error(core, id) {
             return Err(error);
         }
         let Some(array) = core.array_mut(self.array) else {
@@ -52,7 +52,7 @@ impl LoadPinned {
             array.filled = true;
             return Ok(Turn::Done(Ok(())));
         }
-        if !self.waits {
+        if !self.wait.is_waiting() {
             let window = LOAD_AHEAD_PAGES
                 .min(u64::from(core.l2.frame_count() / 4))
                 .max(1);
@@ -63,24 +63,9 @@ impl LoadPinned {
             array: self.array,
             page: self.next_page,
         };
-        let Some(frame) = core.l2.find(key) else {
-            return match core.start_load(key) {
-                Load::Started(_) => {
-                    self.waits = false;
-                    Ok(Turn::Advanced)
-                }
-                Load::NoRoom => Ok(Turn::Waiting),
-                Load::Failed(error) => Err(error),
-            };
-        };
-        if core.l2.state(frame) == L2State::Loading {
-            if !self.waits {
-                core.waiters.entry(frame).or_default().push(Waiter::Job(id));
-                self.waits = true;
-            }
+        let Some(frame) = self.wait.frame(core, key, id)? else {
             return Ok(Turn::Waiting);
-        }
-        self.waits = false;
+        };
         core.l2.look_up(key);
         let Some(target) = page_address(core, self.array, self.next_page) else {
             return Ok(Turn::Done(Ok(())));
@@ -126,18 +111,8 @@ impl StorePinned {
                 array,
                 page: self.next_page,
             };
-            let frame = match core.l2.find(key) {
-                Some(frame) if core.l2.state(frame) == L2State::Loading => {
-                    return Ok(Pulled::NoRoom)
-                }
-                Some(frame) => frame,
-                None => match core.claim(key) {
-                    Some(frame) => {
-                        core.l2.begin_load(frame);
-                        frame
-                    }
-                    None => return Ok(Pulled::NoRoom),
-                },
+            let Some(frame) = core.frame_to_overwrite(key)? else {
+                return Ok(Pulled::NoRoom);
             };
             let Some(source) = page_address(core, array, self.next_page) else {
                 return Ok(Pulled::All);

@@ -2,7 +2,7 @@
 
 use crate::array::Placement;
 use crate::l2::{L2State, PageKey};
-use crate::service::core::{Core, Load};
+use crate::service::core::Core;
 use gpuio_core::Result;
 
 /// Copies an array's DIRTY L1 pages to L2 (or to the array's own memory), page by page.
@@ -51,20 +51,7 @@ fn pull_page(core: &mut Core, key: PageKey, l1_frame: u32) -> Result<bool> {
         });
     let l2_frame = match mapped {
         Some(_) => None,
-        None => match core.l2.find(key) {
-            Some(frame) if core.l2.state(frame) == L2State::Loading => return Ok(false),
-            Some(frame) => Some(frame),
-            None => match core.claim(key) {
-                Some(frame) => {
-                    core.l2.begin_load(frame);
-                    Some(frame)
-                }
-                None => match core.no_frame() {
-                    Load::Failed(error) => return Err(error),
-                    _ => return Ok(false),
-                },
-            },
-        },
+        None => core.frame_to_overwrite(key)?,
     };
     let target = match (mapped, l2_frame) {
         (Some(mapped), _) => mapped.host + (key.page * core.page_bytes) as usize,

@@ -36,7 +36,7 @@ impl Settle {
         }
         if self.repairs {
             core.drop_faults();
-            if !core.has_no_faults() {
+            if !core.has_only_fills() {
                 return Ok(Turn::Waiting);
             }
             core.repair_l1()?;
