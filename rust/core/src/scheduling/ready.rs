@@ -11,7 +11,7 @@
 //! entered: those are the only ones that can be older.
 
 use super::heap::{Entry, Heap, Positions};
-use super::{DeviceId, RequestClass, SchedulerPolicy};
+use super::{DeviceId, PriorityLevel, RequestClass, SchedulerPolicy};
 use crate::links::{Links, List, NIL};
 
 /// The wait after which a request goes out of the policy's order.
@@ -34,6 +34,12 @@ pub struct Waiting {
     pub is_bulk: bool,
 }
 
+impl Waiting {
+    fn is_urgent(&self) -> bool {
+        self.class.level() == PriorityLevel::High && !self.is_bulk
+    }
+}
+
 /// A request that leaves because it is its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Popped {
@@ -41,6 +47,8 @@ pub struct Popped {
     pub slot: u32,
     /// The guard let it pass others.
     pub is_aged: bool,
+    /// It came out of the bulk lane.
+    pub is_bulk: bool,
 }
 
 /// Which lanes a pop may serve.
@@ -57,6 +65,9 @@ struct Device {
     /// Ordinary, bulk.
     lanes: [Lane; 2],
     last_was_aged: bool,
+    /// What that was before the last pop.
+    one_before_was_aged: bool,
+    urgent_count: usize,
 }
 
 struct Lane {
@@ -78,8 +89,11 @@ impl Default for Lane {
 #[derive(Clone, Copy, Default)]
 struct Entered {
     at_ns: u64,
+    /// Counts entries; tells which of two is older.
+    number: u64,
     device: u16,
-    lane: u16,
+    lane: u8,
+    is_urgent: bool,
 }
 
 /// The waiting requests of all devices. Push, pop and remove take O(log n). Memory for each slot,
@@ -91,6 +105,7 @@ pub struct ReadyQueues {
     positions: Positions,
     links: Links,
     entered: Vec<Entered>,
+    entry_count: u64,
 }
 
 impl ReadyQueues {
@@ -108,6 +123,7 @@ impl ReadyQueues {
             positions: Positions::default(),
             links: Links::new(0),
             entered: Vec::new(),
+            entry_count: 0,
         }
     }
 
@@ -125,6 +141,11 @@ impl ReadyQueues {
     /// Whether nothing waits at a device.
     pub fn is_empty(&self, device: DeviceId) -> bool {
         self.len(device) == 0
+    }
+
+    /// Whether a small request of the highest level waits at a device.
+    pub fn has_urgent(&self, device: DeviceId) -> bool {
+        self.devices[device.0 as usize].urgent_count > 0
     }
 
     /// Whether this request waits.
@@ -148,10 +169,15 @@ impl ReadyQueues {
         let lane = usize::from(waiting.is_bulk && self.policy.preempts());
         self.entered[slot as usize] = Entered {
             at_ns: now_ns,
+            number: self.entry_count,
             device: device.0 as u16,
-            lane: lane as u16,
+            lane: lane as u8,
+            is_urgent: waiting.is_urgent(),
         };
-        let lane = &mut self.devices[device.0 as usize].lanes[lane];
+        self.entry_count += 1;
+        let queue = &mut self.devices[device.0 as usize];
+        queue.urgent_count += usize::from(waiting.is_urgent());
+        let lane = &mut queue.lanes[lane];
         let entry = Entry {
             urgency: self.policy.urgency(waiting.class, waiting.due_ns),
             sequence: waiting.sequence,
@@ -173,9 +199,22 @@ impl ReadyQueues {
             Some(slot) if slot != first.slot => (slot, true),
             _ => (first.slot, false),
         };
-        self.devices[device.0 as usize].last_was_aged = is_aged;
+        let queue = &mut self.devices[device.0 as usize];
+        queue.one_before_was_aged = std::mem::replace(&mut queue.last_was_aged, is_aged);
+        let is_bulk = self.entered[slot as usize].lane == 1;
         self.remove(slot);
-        Some(Popped { slot, is_aged })
+        Some(Popped {
+            slot,
+            is_aged,
+            is_bulk,
+        })
+    }
+
+    /// The last pop at this device served nobody: the request was given up instead. The guard
+    /// forgets it, or an important request could be passed twice.
+    pub fn disregard_pop(&mut self, device: DeviceId) {
+        let queue = &mut self.devices[device.0 as usize];
+        queue.last_was_aged = queue.one_before_was_aged;
     }
 
     /// Takes out a request that waits, whose turn it is or not; `false` if it does not wait.
@@ -183,8 +222,10 @@ impl ReadyQueues {
         if !self.contains(slot) {
             return false;
         }
-        let Entered { device, lane, .. } = self.entered[slot as usize];
-        let lane = &mut self.devices[device as usize].lanes[lane as usize];
+        let entered = self.entered[slot as usize];
+        let queue = &mut self.devices[entered.device as usize];
+        queue.urgent_count -= usize::from(entered.is_urgent);
+        let lane = &mut queue.lanes[entered.lane as usize];
         lane.order.remove(&mut self.positions, slot);
         self.links.unlink(&mut lane.ages, slot);
         true
@@ -207,7 +248,7 @@ impl ReadyQueues {
         let tails = open_lanes(queue, room).map(|lane| lane.ages.tail);
         let oldest = tails
             .filter(|tail| *tail != NIL)
-            .min_by_key(|tail| self.entered[*tail as usize].at_ns)?;
+            .min_by_key(|tail| self.entered[*tail as usize].number)?;
         let waited_ns = now_ns.saturating_sub(self.entered[oldest as usize].at_ns);
         (waited_ns >= self.starvation_age_ns).then_some(oldest)
     }

@@ -68,7 +68,7 @@ pub enum EngineKind {
 }
 
 /// Where a request is. Which steps are legal, [`RequestStatus::may_become`] says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i32)]
 pub enum RequestStatus {
     /// Accepted; waits for its turn in its stream.
@@ -114,7 +114,7 @@ impl RequestStatus {
 }
 
 /// Names one accepted request, and never another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(super) Handle);
 
 impl RequestId {

@@ -71,6 +71,19 @@ impl<T> Slab<T> {
         }
     }
 
+    /// What the next [`Slab::insert`] will return.
+    pub fn next_handle(&self) -> Handle {
+        let slot = match self.first_free {
+            NIL => self.places.len() as u32,
+            slot => slot,
+        };
+        let place = self.places.get(slot as usize);
+        Handle {
+            slot,
+            generation: place.map_or(0, |place| place.generation),
+        }
+    }
+
     pub fn get(&self, handle: Handle) -> Option<&T> {
         let place = self.places.get(handle.slot as usize)?;
         let is_same = place.generation == handle.generation;
@@ -121,7 +134,9 @@ mod tests {
         let mut slab = Slab::new();
         let first = slab.insert('a');
         assert_eq!(slab.remove(first), Some('a'));
+        let next = slab.next_handle();
         let second = slab.insert('b');
+        assert_eq!(next, second);
         assert_eq!(second.slot, first.slot);
         assert_ne!(second.number(), first.number());
         assert_eq!(slab.get(first), None);

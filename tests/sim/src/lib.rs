@@ -1,0 +1,6 @@
+//! Drives gpuio's scheduler in virtual time, against simulated devices. See `docs/scheduling.md`.
+#![forbid(unsafe_code)]
+
+pub mod chaos;
+pub mod clock;
+pub mod random;

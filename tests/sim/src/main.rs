@@ -1,0 +1,52 @@
+//! Runs a simulation by hand:
+//!
+//!     cargo run --release -p gpuio-sim -- chaos --policy priority --seed 7 --requests 40000
+
+use gpuio_core::scheduling::SchedulerPolicy;
+use gpuio_sim::chaos;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: gpuio-sim chaos [--policy NAME] [--seed N] [--seeds N] [--requests N]";
+
+fn main() -> ExitCode {
+    match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            eprintln!("{what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), String> {
+    match arguments.first().map(String::as_str) {
+        Some("chaos") => run_chaos(&arguments[1..]),
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn run_chaos(arguments: &[String]) -> Result<(), String> {
+    let seed = number(arguments, "--seed", 1)?;
+    let seed_count = number(arguments, "--seeds", 1)?;
+    let requests = number(arguments, "--requests", 40_000)? as usize;
+    let wanted = option(arguments, "--policy");
+    for policy in SchedulerPolicy::ALL {
+        if wanted.is_none_or(|name| name == policy.to_string()) {
+            let tally = chaos::campaign(policy, seed, seed_count, requests)?;
+            println!("{policy}: {tally:?}");
+        }
+    }
+    Ok(())
+}
+
+fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
+    let at = arguments.iter().position(|it| it == name)?;
+    arguments.get(at + 1).map(String::as_str)
+}
+
+fn number(arguments: &[String], name: &str, default: u64) -> Result<u64, String> {
+    option(arguments, name).map_or(Ok(default), |text| {
+        text.parse()
+            .map_err(|_| format!("{name} {text}: not a number\n{USAGE}"))
+    })
+}
