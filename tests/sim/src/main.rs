@@ -1,12 +1,16 @@
 //! Runs a simulation by hand:
 //!
 //!     cargo run --release -p gpuio-sim -- chaos --policy priority --seed 7 --requests 40000
+//!     cargo run --release -p gpuio-sim -- settings
 
 use gpuio_core::scheduling::SchedulerPolicy;
 use gpuio_sim::chaos;
+use gpuio_sim::load::closed::Performance;
+use gpuio_sim::load::settings::{best_compromise, compare_all};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: gpuio-sim chaos [--policy NAME] [--seed N] [--seeds N] [--requests N]";
+const USAGE: &str = "usage: gpuio-sim chaos [--policy NAME] [--seed N] [--seeds N] [--requests N]
+       gpuio-sim settings [--seed N]";
 
 fn main() -> ExitCode {
     match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
@@ -21,6 +25,10 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<(), String> {
     match arguments.first().map(String::as_str) {
         Some("chaos") => run_chaos(&arguments[1..]),
+        Some("settings") => {
+            print_settings(number(arguments, "--seed", 1)?);
+            Ok(())
+        }
         _ => Err(USAGE.into()),
     }
 }
@@ -49,4 +57,42 @@ fn number(arguments: &[String], name: &str, default: u64) -> Result<u64, String>
         text.parse()
             .map_err(|_| format!("{name} {text}: not a number\n{USAGE}"))
     })
+}
+
+fn print_settings(seed: u64) {
+    let all = compare_all(seed);
+    println!("| workload | best fixed | it carries | ADAPTIVE ends at | it carries | share |");
+    println!("| --- | --- | ---: | --- | ---: | ---: |");
+    for it in &all {
+        let (best, adaptive) = (it.best(), &it.adaptive);
+        println!(
+            "| {} | {} | {} | {} | {} | {:.3} |",
+            it.workload.name,
+            setting(best),
+            carried(best),
+            setting(adaptive),
+            carried(adaptive),
+            it.share(adaptive)
+        );
+    }
+    let (limits, share) = best_compromise(&all);
+    println!("\nThe best compromise, {limits:?}, is at {share:.3} of the best somewhere.");
+}
+
+fn setting(it: &Performance) -> String {
+    let limits = it.limits;
+    format!(
+        "{} x {} KiB, {}",
+        limits.depth,
+        limits.slice_bytes >> 10,
+        limits.batch_count
+    )
+}
+
+fn carried(it: &Performance) -> String {
+    let mb = it.bandwidth * 1000.0;
+    match it.urgent_p99_ns {
+        0 => format!("{mb:.0} MB/s"),
+        p99 => format!("{mb:.0} MB/s, p99 {} us", p99 / 1000),
+    }
 }

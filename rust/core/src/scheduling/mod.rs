@@ -25,7 +25,7 @@ mod streams;
 
 pub use admission::MAX_PROMISES;
 pub use class::{PriorityLevel, RequestClass, CLASS_COUNT};
-pub use controller::{Controller, Observation, HOLD_MAX, URGENT_INFLATION};
+pub use controller::{Controller, Observation, SKIPS_MAX, URGENT_INFLATION};
 pub use events::{EventId, EventState, MAX_EVENTS};
 pub use figures::{ClassFigures, Figures};
 pub use limits::DeviceLimits;

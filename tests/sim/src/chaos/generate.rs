@@ -32,7 +32,7 @@ pub(super) fn request(
         length_bytes: length(random),
         stream,
         class: random.pick(&RequestClass::ALL),
-        qos: qos(random),
+        qos: None,
         user_data: tag as u64,
     };
     let mut parts = Vec::new();
@@ -88,10 +88,8 @@ fn length(random: &mut Seeded) -> u64 {
     random.within(1, most)
 }
 
-fn qos(random: &mut Seeded) -> Option<InferenceQos> {
-    if !random.chance(0.1) {
-        return None;
-    }
+/// A deadline, perhaps one that cannot be met.
+pub(super) fn qos(random: &mut Seeded) -> Option<InferenceQos> {
     let deadline_us = random.pick(&[50, 1_000, 100_000]);
     let estimated_us = random.below(deadline_us.min(100));
     let criticality = random.next_unit() as f32;

@@ -28,6 +28,7 @@ pub(super) struct Setup {
     /// Probabilities for each arrival.
     pub cancel: f64,
     pub mark: f64,
+    pub deadline: f64,
     /// Shut down after so many requests.
     pub shut_down_after: Option<usize>,
 }
@@ -68,6 +69,7 @@ impl Setup {
             burst,
             cancel: random.pick(&[0.0, 0.05, 0.3]),
             mark: random.pick(&[0.0, 0.1, 0.4]),
+            deadline: random.pick(&[0.02, 0.5]),
             shut_down_after: random
                 .chance(0.25)
                 .then(|| random.below(requests as u64) as usize),

@@ -142,7 +142,11 @@ impl World {
         };
         let stream = StreamId(self.random.within(0, self.setup.stream_count) as u32);
         let devices = self.setup.options.devices.len() as u64;
-        let (request, parts) = generate::request(&mut self.random, stream, devices, buffer, tag);
+        let random = &mut self.random;
+        let (mut request, parts) = generate::request(random, stream, devices, buffer, tag);
+        if random.chance(self.setup.deadline) {
+            request.qos = generate::qos(random);
+        }
         let accepted = if request.kind == RequestKind::Batch {
             self.scheduler
                 .submit_batch(request, parts.clone(), self.now_ns)

@@ -3,11 +3,11 @@
 use super::Observation;
 use crate::scheduling::PriorityLevel;
 
-/// Fewest completions of a measurement.
+/// Fewest completions of a measurement, without urgent ones.
 const MIN_COUNT: u64 = 64;
 
 /// Completions for each slot, so that every slot is seen several times.
-const COUNT_PER_SLOT: u64 = 8;
+const COUNT_PER_SLOT: u64 = 16;
 
 /// Mean latencies that a measurement lasts at least.
 const LATENCIES: f64 = 8.0;
@@ -15,8 +15,8 @@ const LATENCIES: f64 = 8.0;
 /// Completions that always suffice.
 const MAX_COUNT: u64 = 8192;
 
-/// Urgent completions from which their mean means something.
-const MIN_URGENT_COUNT: u64 = 16;
+/// Urgent completions from which their deviation means something.
+const MIN_URGENT_COUNT: u64 = 64;
 
 /// Completions of slices that were handed out since a setting came into force.
 pub(super) struct Epoch {
@@ -27,7 +27,8 @@ pub(super) struct Epoch {
     bytes: u64,
     latency_sum_ns: u64,
     urgent_count: u64,
-    urgent_sum_ns: u64,
+    urgent_sum_ns: f64,
+    urgent_squares: f64,
     in_flight_sum: u64,
 }
 
@@ -40,8 +41,9 @@ pub(super) struct Measurement {
     pub latency_ns: f64,
     /// Completions a nanosecond.
     pub rate: f64,
-    /// The same latency, of small slices of the highest level; `None` if there were too few.
-    pub urgent_latency_ns: Option<f64>,
+    /// The same latency of slices of the highest level, mean and two standard deviations; `None`
+    /// if there were too few.
+    pub urgent_tail_ns: Option<f64>,
     /// Mean number of slices in flight.
     pub in_flight: f64,
 }
@@ -56,7 +58,8 @@ impl Epoch {
             bytes: 0,
             latency_sum_ns: 0,
             urgent_count: 0,
-            urgent_sum_ns: 0,
+            urgent_sum_ns: 0.0,
+            urgent_squares: 0.0,
             in_flight_sum: 0,
         }
     }
@@ -79,7 +82,8 @@ impl Epoch {
         self.in_flight_sum += u64::from(seen.in_flight);
         if seen.level == PriorityLevel::High {
             self.urgent_count += 1;
-            self.urgent_sum_ns += latency_ns;
+            self.urgent_sum_ns += latency_ns as f64;
+            self.urgent_squares += (latency_ns as f64).powi(2);
         }
         self.is_enough(depth).then(|| self.measurement())
     }
@@ -90,17 +94,28 @@ impl Epoch {
         let has_urgent = self.urgent_count == 0 || self.urgent_count >= MIN_URGENT_COUNT;
         let wanted = MIN_COUNT.max(COUNT_PER_SLOT * u64::from(depth));
         let is_long = elapsed_ns >= LATENCIES * latency_ns && elapsed_ns > 0.0;
-        (self.count >= wanted && is_long && has_urgent) || self.count >= MAX_COUNT
+        (self.count - self.urgent_count >= wanted && is_long && has_urgent) || self.count >= MAX_COUNT
+    }
+
+    /// The latency of urgent slices, mean and two standard deviations; `None` if there were fewer
+    /// than that.
+    pub fn urgent_tail_ns(&self, count: u64) -> Option<f64> {
+        if self.urgent_count < count {
+            return None;
+        }
+        let count = self.urgent_count as f64;
+        let mean = self.urgent_sum_ns / count;
+        let variance = (self.urgent_squares / count - mean * mean).max(0.0);
+        Some(mean + 2.0 * variance.sqrt())
     }
 
     fn measurement(&self) -> Measurement {
         let elapsed_ns = self.last_ns.saturating_sub(self.first_ns).max(1) as f64;
-        let urgent_mean = self.urgent_sum_ns as f64 / self.urgent_count.max(1) as f64;
         Measurement {
             bandwidth: self.bytes as f64 / elapsed_ns,
             latency_ns: self.latency_sum_ns as f64 / self.count as f64,
             rate: (self.count - 1) as f64 / elapsed_ns,
-            urgent_latency_ns: (self.urgent_count >= MIN_URGENT_COUNT).then_some(urgent_mean),
+            urgent_tail_ns: self.urgent_tail_ns(MIN_URGENT_COUNT),
             in_flight: self.in_flight_sum as f64 / self.count as f64,
         }
     }

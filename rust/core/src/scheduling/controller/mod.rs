@@ -14,8 +14,10 @@
 //!   completion rate times its unloaded latency. If far more than that is in flight, the depth is
 //!   tried that it gives.
 //!
-//! When no neighbour is better, probes become rarer, down to one in [`HOLD_MAX`] measurements; they
-//! come quickly again once what is measured changes.
+//! - A probe that visibly harms urgent slices is broken off.
+//!
+//! A move that did not help is left out more and more often, at last [`SKIPS_MAX`] times for each
+//! time it is tried; all are tried again once what is measured changes.
 
 mod epoch;
 mod setting;
@@ -24,14 +26,18 @@ use self::epoch::{Epoch, Measurement};
 use self::setting::{Move, Setting};
 use super::{DeviceLimits, PriorityLevel};
 
-/// Measurements of the setting in force between two probes, once nothing better is found.
-pub const HOLD_MAX: u32 = 32;
+/// How often a move that never helped is left out before it is tried again.
+pub const SKIPS_MAX: u32 = 63;
 
-/// By how much the latency of urgent slices may grow over the best seen.
-pub const URGENT_INFLATION: f64 = 2.0;
+/// By how much the tail latency (mean and two standard deviations) of urgent slices may grow over
+/// the best seen.
+pub const URGENT_INFLATION: f64 = 2.5;
 
 /// What a costlier setting must carry, relative to the one in force.
-const COSTLIER_GAIN: f64 = 1.03;
+const COSTLIER_GAIN: f64 = 1.02;
+
+/// Less than this may be chance: the setting is measured once more.
+const CLEAR_GAIN: f64 = 1.06;
 
 /// What a thrifty setting must carry, relative to the one in force and to the best.
 const THRIFTY_LOSS: f64 = 0.99;
@@ -52,6 +58,12 @@ const CHANGED: f64 = 1.25;
 /// Weight of the latest measurement in the score of the setting in force.
 const NEWEST_WEIGHT: f64 = 0.3;
 
+/// A probe is broken off when urgent slices exceed what is allowed by this factor.
+const HARMFUL: f64 = 1.2;
+
+/// Urgent slices that have to suffer for that.
+const ENOUGH_HARMED: u64 = 16;
+
 /// How fast the memory of the best fades, each measurement: conditions change slowly, too.
 const FADING: f64 = 0.999;
 
@@ -71,10 +83,11 @@ pub struct Observation {
 }
 
 enum Phase {
-    /// The setting in force is measured; so often still before the next probe.
-    Hold(u32),
-    /// A neighbour is measured, reached by this move (`None`: by Little's law).
-    Probe(Option<Move>, Setting),
+    /// The setting in force is measured.
+    Hold,
+    /// A neighbour is measured, reached by this move; or what Little's law says, instead of it.
+    /// And what it carried when it was measured before.
+    Probe(Move, Setting, Option<f64>),
 }
 
 /// Sets the limits of one device. See the [module](self).
@@ -88,10 +101,10 @@ pub struct Controller {
     /// Least mean latencies seen: of all slices with this slice length, of urgent ones.
     base_latency_ns: f64,
     urgent_base_ns: f64,
-    /// The next move to try, and how many in a row did not help.
+    /// The next move to try.
     next_move: usize,
-    failures: usize,
-    hold: u32,
+    /// For each move: how often it is left out still, and how often it was last.
+    skips: [(u32, u32); Move::ALL.len()],
 }
 
 impl Default for Controller {
@@ -99,15 +112,14 @@ impl Default for Controller {
     fn default() -> Self {
         Self {
             setting: Setting::FIRST,
-            phase: Phase::Hold(1),
+            phase: Phase::Hold,
             epoch: Epoch::new(0),
             score: 0.0,
             best_score: 0.0,
             base_latency_ns: f64::INFINITY,
             urgent_base_ns: f64::INFINITY,
             next_move: 0,
-            failures: 0,
-            hold: 1,
+            skips: [(0, 0); Move::ALL.len()],
         }
     }
 }
@@ -116,8 +128,8 @@ impl Controller {
     /// The limits in force.
     pub fn limits(&self) -> DeviceLimits {
         match self.phase {
-            Phase::Hold(_) => self.setting.limits(),
-            Phase::Probe(_, setting) => setting.limits(),
+            Phase::Hold => self.setting.limits(),
+            Phase::Probe(_, setting, _) => setting.limits(),
         }
     }
 
@@ -125,13 +137,16 @@ impl Controller {
     pub fn observe(&mut self, seen: Observation) {
         let depth = self.limits().depth;
         let Some(measured) = self.epoch.add(&seen, depth) else {
+            self.break_off_harmful(seen.now_ns);
             return;
         };
         let score = self.score_of(&measured);
         self.best_score *= FADING;
         match self.phase {
-            Phase::Hold(left) => self.held(left, score, &measured),
-            Phase::Probe(step, setting) => self.probed(step, setting, score, &measured),
+            Phase::Hold => self.held(score, &measured),
+            Phase::Probe(step, setting, before) => {
+                self.probed(step, setting, before, score, &measured);
+            }
         }
         self.epoch = Epoch::new(seen.now_ns);
     }
@@ -139,7 +154,7 @@ impl Controller {
     /// Bandwidth, less where urgent slices take too long.
     fn score_of(&mut self, measured: &Measurement) -> f64 {
         self.base_latency_ns = self.base_latency_ns.min(measured.latency_ns);
-        let Some(urgent_ns) = measured.urgent_latency_ns else {
+        let Some(urgent_ns) = measured.urgent_tail_ns else {
             return measured.bandwidth;
         };
         self.urgent_base_ns = self.urgent_base_ns.min(urgent_ns);
@@ -147,72 +162,99 @@ impl Controller {
         measured.bandwidth / excess.max(1.0).powi(2)
     }
 
-    fn held(&mut self, left: u32, score: f64, measured: &Measurement) {
+    fn held(&mut self, score: f64, measured: &Measurement) {
         let is_changed = score > self.score * CHANGED || score * CHANGED < self.score;
         if self.score == 0.0 || is_changed {
             self.score = score;
             self.best_score = score;
-            self.failures = 0;
-            self.hold = 1;
+            self.skips = Default::default();
         } else {
             self.score += NEWEST_WEIGHT * (score - self.score);
         }
         self.best_score = self.best_score.max(self.score);
-        self.phase = match left.min(self.hold) {
-            0 | 1 => self.probe(measured),
-            left => Phase::Hold(left - 1),
-        };
-    }
-
-    /// The next probe that makes sense; to hold on if none does.
-    fn probe(&mut self, measured: &Measurement) -> Phase {
-        let depth = f64::from(self.setting.limits().depth);
-        let is_filled = measured.in_flight >= FILLED * depth;
-        let needed = measured.rate * self.base_latency_ns * HEADROOM;
-        let by_law = self.setting.with_depth_of(needed);
-        if self.failures == 0 && depth > FAR_MORE * needed && by_law != self.setting {
-            return Phase::Probe(None, by_law);
-        }
-        for _ in Move::ALL {
-            let step = Move::ALL[self.next_move % Move::ALL.len()];
-            let is_idle_probe = step == Move::DepthUp && !is_filled;
-            match self.setting.after(step) {
-                Some(setting) if !is_idle_probe => return Phase::Probe(Some(step), setting),
-                _ => self.turn_away(),
-            }
-        }
-        Phase::Hold(self.hold)
-    }
-
-    fn probed(&mut self, step: Option<Move>, to: Setting, score: f64, measured: &Measurement) {
-        let is_thrifty = step.is_none_or(Move::is_thrifty);
-        let is_better = if is_thrifty {
-            score >= THRIFTY_LOSS * self.score && score >= BEST_LOSS * self.best_score
-        } else {
-            score >= COSTLIER_GAIN * self.score
-        };
-        if !is_better {
-            self.turn_away();
-            self.phase = Phase::Hold(self.hold);
-            return;
-        }
-        if matches!(step, Some(Move::SliceUp | Move::SliceDown)) {
-            self.base_latency_ns = measured.latency_ns;
-        }
-        self.setting = to;
-        self.score = score;
-        self.best_score = self.best_score.max(score);
-        self.failures = 0;
-        self.hold = 1;
         self.phase = self.probe(measured);
     }
 
-    /// This direction does not help: another next time, and later once all were tried.
-    fn turn_away(&mut self) {
-        self.next_move += 1;
-        self.failures += 1;
-        if self.failures % Move::ALL.len() == 0 {
-            self.hold = (self.hold * 2).min(HOLD_MAX);
+    /// The next move, unless it is left out or makes no sense.
+    fn probe(&mut self, measured: &Measurement) -> Phase {
+        let depth = f64::from(self.setting.limits().bulk_depth);
+        let is_filled = measured.in_flight >= FILLED * depth;
+        let needed = measured.rate * self.base_latency_ns * HEADROOM;
+        let by_law = self.setting.with_depth_of(needed);
+        let step = Move::ALL[self.next_move];
+        let (skips, _) = &mut self.skips[self.next_move];
+        if *skips > 0 {
+            *skips -= 1;
+            self.next_move = (self.next_move + 1) % Move::ALL.len();
+            return Phase::Hold;
         }
+        if step == Move::DepthDown && depth > FAR_MORE * needed && by_law != self.setting {
+            return Phase::Probe(step, by_law, None);
+        }
+        let is_idle_probe = step == Move::DepthUp && !is_filled;
+        match self.setting.after(step) {
+            Some(setting) if !is_idle_probe => Phase::Probe(step, setting, None),
+            _ => {
+                self.turn_away();
+                Phase::Hold
+            }
+        }
+    }
+
+    fn probed(
+        &mut self,
+        step: Move,
+        to: Setting,
+        before: Option<f64>,
+        score: f64,
+        measured: &Measurement,
+    ) {
+        let mean = before.map_or(score, |before| (before + score) / 2.0);
+        let is_better = if step.is_thrifty() {
+            mean >= THRIFTY_LOSS * self.score && mean >= BEST_LOSS * self.best_score
+        } else {
+            mean >= COSTLIER_GAIN * self.score
+        };
+        if !is_better {
+            self.turn_away();
+            self.phase = Phase::Hold;
+            return;
+        }
+        let is_clear = mean >= CLEAR_GAIN * self.score;
+        if before.is_none() && !is_clear {
+            self.phase = Phase::Probe(step, to, Some(score));
+            return;
+        }
+        if matches!(step, Move::SliceUp | Move::SliceDown) {
+            self.base_latency_ns = measured.latency_ns;
+        }
+        self.setting = to;
+        self.score = mean;
+        self.best_score = self.best_score.max(mean);
+        if is_clear {
+            self.skips = Default::default();
+        } else {
+            self.skips[self.next_move] = (0, 0);
+        }
+        self.phase = self.probe(measured);
+    }
+
+    /// Ends a probe under which urgent slices suffer.
+    fn break_off_harmful(&mut self, now_ns: u64) {
+        let allowed_ns = HARMFUL * URGENT_INFLATION * self.urgent_base_ns;
+        let is_probe = matches!(self.phase, Phase::Probe(..));
+        if is_probe && self.epoch.urgent_tail_ns(ENOUGH_HARMED) > Some(allowed_ns) {
+            self.turn_away();
+            self.phase = Phase::Hold;
+            self.epoch = Epoch::new(now_ns);
+        }
+    }
+
+    /// The move does not help: it is left out the next times.
+    fn turn_away(&mut self) {
+        let (skips, last) = &mut self.skips[self.next_move];
+        *last = (2 * *last + 1).min(SKIPS_MAX);
+        *skips = *last;
+        self.next_move = (self.next_move + 1) % Move::ALL.len();
     }
 }

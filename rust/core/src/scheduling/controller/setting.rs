@@ -19,7 +19,7 @@ const SLICES: [u64; 8] = [
 
 const BATCHES: [u32; 6] = [1, 2, 4, 8, 16, 32];
 
-/// One slot in this many is kept free of bulk, and at least one where there are two.
+/// For so many slots that bulk may take, there is one more that it may not; at least one.
 const SLOTS_PER_RESERVED: u32 = 8;
 
 /// A place on each ladder.
@@ -60,7 +60,7 @@ impl Move {
 impl Setting {
     /// Little in flight: the first measurements show the latency of an idle device.
     pub const FIRST: Self = Self {
-        depth: 1,
+        depth: 0,
         slice: 2,
         batch: 0,
     };
@@ -97,11 +97,11 @@ impl Setting {
 
     /// What the device gets.
     pub fn limits(self) -> DeviceLimits {
-        let depth = DEPTHS[self.depth];
-        let reserved = (depth / SLOTS_PER_RESERVED).max(u32::from(depth > 1));
+        let bulk_depth = DEPTHS[self.depth];
+        let depth = bulk_depth + (bulk_depth / SLOTS_PER_RESERVED).max(1);
         DeviceLimits {
             depth,
-            bulk_depth: depth - reserved,
+            bulk_depth,
             slice_bytes: SLICES[self.slice],
             batch_count: BATCHES[self.batch].min(depth),
         }
@@ -124,7 +124,7 @@ mod tests {
             }
             assert!(rungs <= DEPTHS.len());
         }
-        assert_eq!(Setting::FIRST.with_depth_of(33.0).limits().depth, 48);
-        assert_eq!(Setting::FIRST.with_depth_of(1e9).limits().depth, 384);
+        assert_eq!(Setting::FIRST.with_depth_of(33.0).limits().bulk_depth, 48);
+        assert_eq!(Setting::FIRST.with_depth_of(1e9).limits().bulk_depth, 384);
     }
 }
