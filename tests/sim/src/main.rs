@@ -2,15 +2,18 @@
 //!
 //!     cargo run --release -p gpuio-sim -- chaos --policy priority --seed 7 --requests 40000
 //!     cargo run --release -p gpuio-sim -- settings
+//!     cargo run --release -p gpuio-sim -- overload
 
 use gpuio_core::scheduling::SchedulerPolicy;
 use gpuio_sim::chaos;
 use gpuio_sim::load::closed::Performance;
+use gpuio_sim::load::overload;
 use gpuio_sim::load::settings::{best_compromise, compare_all};
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: gpuio-sim chaos [--policy NAME] [--seed N] [--seeds N] [--requests N]
-       gpuio-sim settings [--seed N]";
+       gpuio-sim settings [--seed N]
+       gpuio-sim overload [--seed N]";
 
 fn main() -> ExitCode {
     match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
@@ -27,6 +30,10 @@ fn run(arguments: &[String]) -> Result<(), String> {
         Some("chaos") => run_chaos(&arguments[1..]),
         Some("settings") => {
             print_settings(number(arguments, "--seed", 1)?);
+            Ok(())
+        }
+        Some("overload") => {
+            print_overload(number(arguments, "--seed", 1)?);
             Ok(())
         }
         _ => Err(USAGE.into()),
@@ -94,5 +101,25 @@ fn carried(it: &Performance) -> String {
     match it.urgent_p99_ns {
         0 => format!("{mb:.0} MB/s"),
         p99 => format!("{mb:.0} MB/s, p99 {} us", p99 / 1000),
+    }
+}
+
+fn print_overload(seed: u64) {
+    println!(
+        "| load | policy | critical: asked, admitted, in time | of the admitted | all in time |"
+    );
+    println!("| ---: | --- | ---: | ---: | ---: |");
+    for load in [0.9, 1.2, 1.5] {
+        for policy in SchedulerPolicy::ALL {
+            let served = overload::run(policy, load, 100_000, seed);
+            println!(
+                "| {load} | {policy} | {}, {}, {} | {:.1} % | {:.1} % |",
+                served.critical,
+                served.critical_admitted,
+                served.critical_met,
+                100.0 * served.critical_hit_rate(),
+                100.0 * served.all_met as f64 / served.all as f64
+            );
+        }
     }
 }

@@ -6,8 +6,13 @@
 //! whether the device works on all slots at once or has them queue. A request ends at
 //!
 //! ```text
-//! now + (in flight / 2 + waiting ahead) * ratio / depth + own estimate * (ratio + 2 spread)
+//! now + in flight / 2 * ratio / depth
+//!     + waiting ahead * (ratio + spread) / depth
+//!     + own estimate * (ratio + 3 spread)
 //! ```
+//!
+//! The spreads are the safety: without the first, and with 2 for 3, 98.4 % instead of 99.5 % of
+//! the critical requests were in time in the simulation of 1.2 times overload.
 //!
 //! Requests with deadlines are taken to go in order of deadline. A new one is admitted if it and
 //! all that matter as much are still in time. If not, less critical ones that have not begun are
@@ -181,13 +186,13 @@ impl Admission {
         let mut begin_ns = first_ns as f64;
         for (at, promise) in promises.iter().enumerate() {
             let cost_ns = promise.cost_ns as f64;
-            let end_ns = begin_ns + cost_ns * (self.ratio + 2.0 * self.spread);
+            let end_ns = begin_ns + cost_ns * (self.ratio + 3.0 * self.spread);
             // Those before the new one go as they would without it.
             let is_touched = promise.due_ns > asked.due_ns || promise.id == asked.id;
             if is_touched && end_ns > promise.due_ns as f64 {
                 return Some((at, end_ns as u64));
             }
-            begin_ns += cost_ns * self.ratio / f64::from(depth);
+            begin_ns += cost_ns * (self.ratio + self.spread) / f64::from(depth);
         }
         None
     }

@@ -20,6 +20,8 @@ pub struct Performance {
     pub urgent_p99_ns: u64,
     /// See [`Workload`].
     pub score: f64,
+    /// The longest wait of an urgent request for its slot.
+    pub urgent_wait_max_ns: u64,
     /// The limits in force at the end.
     pub limits: DeviceLimits,
 }
@@ -30,7 +32,7 @@ enum Happening {
     Urgent,
 }
 
-/// A run; only its part after `warm_up` slices counts.
+/// A run. `user_data` of a request is when it was submitted.
 struct Run {
     workload: Workload,
     scheduler: Scheduler,
@@ -42,7 +44,6 @@ struct Run {
     returned: u64,
     bulk_bytes: u64,
     urgent: Histogram,
-    /// When each urgent request was submitted, by its `user_data`, which is that time.
     counts: bool,
 }
 
@@ -129,11 +130,17 @@ impl Run {
             .workload
             .urgent
             .map_or(f64::INFINITY, |it| it.good_p99_ns);
+        let class = self
+            .scheduler
+            .figures()
+            .class(RequestClass::InferenceRealtime);
+        let urgent_wait = &class.wait_ns;
         let excess = (urgent_p99_ns as f64 / good_ns).max(1.0);
         Performance {
             bandwidth,
             urgent_p99_ns,
             score: bandwidth / excess.powi(2),
+            urgent_wait_max_ns: urgent_wait.max(),
             limits: self.scheduler.limits(DEVICE),
         }
     }

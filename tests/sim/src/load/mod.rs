@@ -3,5 +3,6 @@
 
 pub mod closed;
 pub mod device;
+pub mod overload;
 pub mod settings;
 pub mod workloads;

@@ -94,7 +94,8 @@ impl Epoch {
         let has_urgent = self.urgent_count == 0 || self.urgent_count >= MIN_URGENT_COUNT;
         let wanted = MIN_COUNT.max(COUNT_PER_SLOT * u64::from(depth));
         let is_long = elapsed_ns >= LATENCIES * latency_ns && elapsed_ns > 0.0;
-        (self.count - self.urgent_count >= wanted && is_long && has_urgent) || self.count >= MAX_COUNT
+        (self.count - self.urgent_count >= wanted && is_long && has_urgent)
+            || self.count >= MAX_COUNT
     }
 
     /// The latency of urgent slices, mean and two standard deviations; `None` if there were fewer

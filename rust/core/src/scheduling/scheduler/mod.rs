@@ -45,7 +45,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 /// Bytes that one queued request takes, everything included, when the tables are full (they grow
 /// by doubling, so just after growing it may be twice as much). What batches add is not included.
-pub const QUEUED_REQUEST_BYTES: usize = 400;
+pub const QUEUED_REQUEST_BYTES: usize = 320;
 
 /// Names one slice in flight, and never another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
