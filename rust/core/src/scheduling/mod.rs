@@ -4,10 +4,10 @@
 //! what is tried again. Threads, engines and buffers are the runtime's; see
 //! `docs/scheduling.md` for the whole and the figures.
 
-mod admission;
+pub mod admission;
 pub mod batch;
 mod class;
-mod controller;
+pub mod controller;
 mod events;
 mod figures;
 mod heap;

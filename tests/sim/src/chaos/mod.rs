@@ -8,6 +8,7 @@
 //! | `fairness` | limits kept, no inversion beyond one slice, no starvation beyond the bound |
 //! | `endings` | every request ends exactly once, with nothing in flight; all end in the end |
 
+mod arrivals;
 mod bytes;
 mod device;
 mod endings;

@@ -101,7 +101,7 @@ pub const BUGS: &[Bug] = &[
         file: "slab.rs",
         old: "place.generation = place.generation.wrapping_add(1);",
         new: "",
-        expect: &["request"],
+        expect: &["its name is another's", "ended as"],
     },
     Bug {
         name: "a device is not told that a slot is free",

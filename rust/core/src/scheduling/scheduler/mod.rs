@@ -25,19 +25,21 @@ mod dispatch;
 mod finish;
 mod options;
 mod record;
+mod slice;
 mod submit;
 
 pub use options::SchedulerOptions;
+pub use slice::{Ended, Outcome, Slice, SliceId};
 
 use self::record::{Fragment, Record};
 use super::admission::Admission;
-use super::batch::{BatchPlan, PartResult};
+use super::batch::BatchPlan;
 use super::events::{EventId, EventState};
-use super::slab::{Handle, Slab};
+use super::slab::Slab;
 use super::streams::Streams;
 use super::{
-    Controller, DeviceId, DeviceLimits, EngineKind, Figures, ReadyQueues, RegionId, RequestId,
-    RequestKind, RequestStatus, StreamId,
+    Controller, DeviceId, DeviceLimits, Figures, ReadyQueues, RequestId, RequestKind,
+    RequestStatus, StreamId,
 };
 use crate::{Error, ErrorCode, Result};
 use std::cmp::Reverse;
@@ -46,75 +48,6 @@ use std::collections::{BinaryHeap, VecDeque};
 /// Bytes that one queued request takes, everything included, when the tables are full (they grow
 /// by doubling, so just after growing it may be twice as much). What batches add is not included.
 pub const QUEUED_REQUEST_BYTES: usize = 320;
-
-/// Names one slice in flight, and never another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SliceId(Handle);
-
-impl SliceId {
-    /// A token for an engine.
-    pub const fn number(self) -> u64 {
-        self.0.number()
-    }
-}
-
-/// What an engine is to do: a request or a part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slice {
-    /// Comes back in [`Scheduler::complete`].
-    pub id: SliceId,
-    /// Of which request.
-    pub request: RequestId,
-    /// What the caller gave with the request.
-    pub user_data: u64,
-    /// What to do.
-    pub kind: RequestKind,
-    /// Who does it.
-    pub engine: EngineKind,
-    /// In which device queue.
-    pub device: DeviceId,
-    /// Where the bytes come from.
-    pub src: RegionId,
-    /// First byte in `src`.
-    pub src_offset: u64,
-    /// Where the bytes go to; of a batch, see [`Scheduler::batch_plan`].
-    pub dst: RegionId,
-    /// First byte in `dst`; of a batch, first byte of the operation.
-    pub dst_offset: u64,
-    /// How many.
-    pub length_bytes: u64,
-    /// Of a batch: the operation this is (a part of).
-    pub operation: u32,
-    /// How often this range was handed out, this time included.
-    pub attempt: u32,
-}
-
-/// What an engine says of a slice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Bytes moved, counted from the slice's first; at most its length. Fewer than all without an
-    /// error is a short transfer: the rest is handed out again.
-    pub bytes: u64,
-    /// What stopped it.
-    pub error: Option<Error>,
-}
-
-/// A request that ended. Exactly one for each that was accepted.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ended {
-    /// Which. No longer valid.
-    pub id: RequestId,
-    /// What the caller gave with it.
-    pub user_data: u64,
-    /// How.
-    pub status: RequestStatus,
-    /// Bytes moved, in any order.
-    pub bytes_completed: u64,
-    /// Why, unless it was completed. Of a batch, the first part's that failed.
-    pub error: Option<Error>,
-    /// Of a batch: each part's result.
-    pub parts: Vec<PartResult>,
-}
 
 /// A slice in flight.
 struct Flight {
