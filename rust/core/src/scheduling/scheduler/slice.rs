@@ -35,7 +35,8 @@ pub struct Slice {
     pub src: RegionId,
     /// First byte in `src`.
     pub src_offset: u64,
-    /// Where the bytes go to; of a batch, see [`Scheduler::batch_plan`](super::Scheduler::batch_plan).
+    /// Where the bytes go to; of a batch, see
+    /// [`Scheduler::batch_plan`](super::Scheduler::batch_plan).
     pub dst: RegionId,
     /// First byte in `dst`; of a batch, first byte of the operation.
     pub dst_offset: u64,
