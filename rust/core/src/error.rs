@@ -112,6 +112,8 @@ pub struct Error {
     pub offset: Option<u64>,
     /// How many bytes of the request were done before it failed.
     pub bytes_done: u64,
+    /// How often it was tried; 0 where nothing is tried again by itself.
+    pub attempts: u32,
     /// Whether the same request can succeed later without the caller changing anything.
     pub retryable: bool,
     /// One sentence for a person: what happened and what to do.
@@ -131,6 +133,7 @@ impl Error {
             resource: String::new(),
             offset: None,
             bytes_done: 0,
+            attempts: 0,
             retryable: code.is_retryable(),
             message: message.into(),
         }
@@ -177,6 +180,9 @@ impl fmt::Display for Error {
         write!(out, ": {}", self.message)?;
         if self.os_error != 0 {
             write!(out, " (errno {})", self.os_error)?;
+        }
+        if self.attempts > 1 {
+            write!(out, " ({} attempts)", self.attempts)?;
         }
         Ok(())
     }

@@ -5,9 +5,12 @@
 pub mod config;
 pub mod error;
 pub mod limits;
+mod links;
 pub mod page_entry;
 pub mod prefetch;
+pub mod random;
 pub mod replacement;
+pub mod scheduling;
 mod suggest;
 pub mod units;
 pub mod uri;

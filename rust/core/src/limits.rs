@@ -29,3 +29,12 @@ pub const MAX_FILE_OFFSET: u64 = i64::MAX as u64;
 pub const fn is_page_size(bytes: u64) -> bool {
     bytes.is_power_of_two() && bytes >= MIN_PAGE_BYTES && bytes <= MAX_PAGE_BYTES
 }
+
+/// Most device queues of one scheduler.
+pub const MAX_SCHEDULED_DEVICES: usize = 256;
+
+/// Most requests that one scheduler holds: slot numbers are `u32`, and the last one means "none".
+pub const MAX_QUEUED_REQUESTS: usize = 1 << 24;
+
+/// Most parts of one batch.
+pub const MAX_BATCH_PARTS: usize = 1 << 16;

@@ -65,6 +65,12 @@ const RULES: &[Rule] = &[
         may_be_unsafe: true,
     },
     Rule {
+        name: "gpuio-sim",
+        folder: "tests/sim",
+        below: &["gpuio-core"],
+        may_be_unsafe: false,
+    },
+    Rule {
         name: "gpuio-tidy",
         folder: "tests/tidy",
         below: &[],

@@ -1,7 +1,7 @@
 //! Least recently used.
 
-use super::links::{Links, List, NIL};
 use super::ReplacementPolicy;
+use crate::links::{Links, List, NIL};
 
 /// Evicts the frame that was not used for the longest time. A scan longer than the cache empties
 /// it of everything else.

@@ -5,7 +5,6 @@
 
 mod clock;
 mod ghost;
-mod links;
 mod lru;
 mod s3fifo;
 mod sieve;

@@ -1,8 +1,8 @@
 //! S3-FIFO (Yang et al., SOSP 2023): three FIFO queues.
 
 use super::ghost::Ghost;
-use super::links::{Links, List};
 use super::ReplacementPolicy;
+use crate::links::{Links, List};
 
 /// Uses that are counted; more make no difference.
 const MAX_USES: u8 = 3;

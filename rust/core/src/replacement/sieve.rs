@@ -1,7 +1,7 @@
 //! SIEVE (Zhang et al., NSDI 2024): a FIFO queue whose survivors stay where they are.
 
-use super::links::{Links, List, NIL};
 use super::ReplacementPolicy;
+use crate::links::{Links, List, NIL};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {

@@ -1,0 +1,8 @@
+//! Simulations for speed: devices with a queue, a bandwidth and an overhead, and what the
+//! scheduler makes of them.
+
+pub mod closed;
+pub mod device;
+pub mod overload;
+pub mod settings;
+pub mod workloads;

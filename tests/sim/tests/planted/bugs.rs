@@ -1,0 +1,113 @@
+//! The bugs: each a text of the scheduler's source and what takes its place.
+
+/// A bug, and what the simulation has to say about it.
+pub struct Bug {
+    pub name: &'static str,
+    /// Below `rust/core/src/scheduling`.
+    pub file: &'static str,
+    pub old: &'static str,
+    pub new: &'static str,
+    /// Any of these in the failure's text.
+    pub expect: &'static [&'static str],
+}
+
+pub const BUGS: &[Bug] = &[
+    Bug {
+        name: "a cancelled request that waits is forgotten",
+        file: "scheduler/cancel.rs",
+        old: "record.is_cancelled = true;\n        self.settle(id, now_ns);",
+        new: "record.is_cancelled = true;",
+        expect: &["never end", "a slice of request"],
+    },
+    Bug {
+        name: "the least important class goes first",
+        file: "policy.rs",
+        old: "Self::Priority => class as u64,",
+        new: "Self::Priority => 5 - class as u64,",
+        expect: &["is urgent and was passed"],
+    },
+    Bug {
+        name: "who waits for an event is not woken",
+        file: "streams.rs",
+        old: "woken.append(&mut self.events.reach(event, now_ns));",
+        new: "self.events.reach(event, now_ns);",
+        expect: &["was not woken"],
+    },
+    Bug {
+        name: "the bytes of a coalesced read are handed out one byte off",
+        file: "batch/plan.rs",
+        old: "let operation_offset = piece.src_offset - operation.src_offset;",
+        new: "let operation_offset = (piece.src_offset - operation.src_offset).saturating_sub(1);",
+        expect: &["byte "],
+    },
+    Bug {
+        name: "a cancelled request ends while the device still writes its memory",
+        file: "scheduler/record.rs",
+        old: "self.in_flight == 0 && is_over",
+        new: "is_over && (self.in_flight == 0 || self.is_cancelled)",
+        expect: &["in flight"],
+    },
+    Bug {
+        name: "an atomic operation whose answer was lost is repeated",
+        file: "retry.rs",
+        old: "error.retryable && (!kind.is_atomic() || error.code == ErrorCode::Busy)",
+        new: "error.retryable && (!kind.is_atomic() || error.code != ErrorCode::Io)",
+        expect: &["more than once", "an atomic operation saw"],
+    },
+    Bug {
+        name: "a short transfer passes as complete",
+        file: "scheduler/finish.rs",
+        old: "None => self.go_on(flight.request, rest),",
+        new: "None => record.bytes_completed += rest.length_bytes,",
+        expect: &["byte ", "ended as"],
+    },
+    Bug {
+        name: "nothing is done against starvation",
+        file: "ready.rs",
+        old: "if queue.last_was_aged || !self.policy.preempts() {",
+        new: "if queue.last_was_aged || self.policy.preempts() {",
+        expect: &["after it had aged"],
+    },
+    Bug {
+        name: "an important request is passed by one aged request after the other",
+        file: "ready.rs",
+        old: "if queue.last_was_aged || !self.policy.preempts() {",
+        new: "if !self.policy.preempts() {",
+        expect: &["is urgent and was passed"],
+    },
+    Bug {
+        name: "a request that was given up counts as the important one's turn",
+        file: "ready.rs",
+        old: "queue.last_was_aged = queue.one_before_was_aged;",
+        new: "let _ = queue.one_before_was_aged;",
+        expect: &["is urgent and was passed"],
+    },
+    Bug {
+        name: "a request enters a stream that waits for an event, and begins",
+        file: "streams.rs",
+        old: "let is_idle = stream.running.is_none() && !stream.is_waiting;",
+        new: "let is_idle = stream.running.is_none();",
+        expect: &["began before"],
+    },
+    Bug {
+        name: "bulk takes every slot",
+        file: "scheduler/dispatch.rs",
+        old: "let has_bulk_room = state.bulk_in_flight < state.limits.bulk_depth;",
+        new: "let has_bulk_room = state.bulk_in_flight < state.limits.depth;",
+        expect: &["of bulk in flight"],
+    },
+    Bug {
+        name: "a request has the name of one that has ended",
+        file: "slab.rs",
+        old: "place.generation = place.generation.wrapping_add(1);",
+        new: "",
+        expect: &["its name is another's", "ended as"],
+    },
+    Bug {
+        name: "a device is not told that a slot is free",
+        file: "scheduler/finish.rs",
+        old: "self.stir(flight.device);",
+        new: "",
+        expect: &["never end", "a slot is free"],
+    },
+];
