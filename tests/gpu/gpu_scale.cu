@@ -39,6 +39,13 @@ void scale_on(std::uint64_t page_bytes, std::uint64_t blocks, std::uint64_t thre
     gpuio::launch(context, blocks, threads, scale, a.ref(), b.ref(), n);
     gpuio::Context(context).synchronize();
 
+    const gpuio::Stats stats = a.stats();
+    std::printf("    %llu misses, %llu joined, %llu evictions, %llu write-backs\n",
+                static_cast<unsigned long long>(stats.l1_misses),
+                static_cast<unsigned long long>(stats.l1_joined),
+                static_cast<unsigned long long>(stats.l1_evictions),
+                static_cast<unsigned long long>(stats.l1_write_backs));
+
     std::vector<float> read_back(n);
     a.read(0, read_back);
     a.flush();
@@ -63,7 +70,7 @@ int main(int argc, char** argv) {
                    {"7 x 100, 512 B", [=] { scale_on(512, 7, 100, small); }},
                    {"528 x 256, 4 KiB", [=] { scale_on(4096, 528, 256, large); }},
                    {"1000 x 64, 64 KiB", [=] { scale_on(64 << 10, 1000, 64, large); }},
-                   {"4096 x 256, 64 KiB", [=] { scale_on(64 << 10, 4096, 256, 4 * large); }},
-                   {"264 x 512, 256 KiB", [=] { scale_on(256 << 10, 264, 512, 8 * large); }},
+                   {"4096 x 256, 64 KiB", [=] { scale_on(64 << 10, 4096, 256, large); }},
+                   {"264 x 512, 256 KiB", [=] { scale_on(256 << 10, 264, 512, 2 * large); }},
                });
 }

@@ -5,9 +5,9 @@
 ///        | pins (20)    | version (14)| frame (26)  | flag  | state (3)    |
 ///
 /// - **state**: the specification's INVALID, VALID, DIRTY, FLUSHING; BUSY (being filled); and
-///   REDIRTIED (FLUSHING, and written to meanwhile: DIRTY once the write-back has ended). The lowest
-///   bit of a resident page says that it is newer than the copy below, or than what is being
-///   written.
+///   REDIRTIED (FLUSHING, and written to meanwhile: DIRTY once the write-back has ended). The
+///   lowest bit of a resident page says that it is newer than the copy below, or than what is
+///   being written.
 /// - **flag**: on a resident page, "accessed since the CLOCK hand last passed"; on a BUSY page,
 ///   "owned": a thread waits for the data and will publish the page. BUSY without an owner is a
 ///   prefetch, or a read whose waiter gave up; whoever needs the page next takes it over.
