@@ -51,6 +51,8 @@ unsigned bits_of(std::uint64_t count) {
 /// \param slices launches; with more than one, what one kernel wrote the next finds in any tier
 void write_then_modify(std::uint64_t page_bytes, std::uint64_t l1_pages, std::uint64_t l2_pages,
                        unsigned bits, unsigned slices, const char* query) {
+    // Larger than L1, however little work is asked for.
+    while ((std::uint64_t{8} << bits) < 2 * l1_pages * page_bytes) ++bits;
     const std::uint64_t n = std::uint64_t{1} << bits;
     TempFile file(n * 8);
     gpuio::Context context(config_of(page_bytes, l1_pages, l2_pages));

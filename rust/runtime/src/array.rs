@@ -80,6 +80,8 @@ pub struct Array {
     pub detector: Option<SequenceDetector>,
     /// Why the last write of one of its pages failed. Taken by flush.
     pub write_error: Option<Error>,
+    /// Flushes begun.
+    pub flushes: u64,
     /// Bytes read from the resource.
     pub read_bytes: u64,
     /// Bytes written to the resource.

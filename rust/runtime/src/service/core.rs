@@ -75,7 +75,9 @@ impl Core {
             match self.transfers.end(completion.token) {
                 Some(Purpose::Load { frames }) => self.loaded(frames, completion.result),
                 Some(Purpose::Fill { faults }) => self.filled(faults, completion.result),
-                Some(Purpose::Write { frame }) => self.written(frame, completion.result),
+                Some(Purpose::Write { frame, flushes }) => {
+                    self.written(frame, flushes, completion.result);
+                }
                 Some(Purpose::Sync { job }) => {
                     self.job_syncs.insert(job, completion.result);
                 }

@@ -157,6 +157,7 @@ fn place(
         filled: pinned == 0,
         detector,
         write_error: None,
+        flushes: 0,
         read_bytes: 0,
         written_bytes: 0,
     });

@@ -20,6 +20,8 @@ pub enum Purpose {
     Write {
         /// The frame.
         frame: u32,
+        /// Flushes that the array had seen when the write was started.
+        flushes: u64,
     },
     /// Makes a resource durable for a job.
     Sync {

@@ -31,9 +31,9 @@ impl Core {
             return true;
         };
         let range = entry.geometry.write_range(key.page);
-        let resource = entry.resource;
+        let (resource, flushes) = (entry.resource, entry.flushes);
         self.l2.begin_flush(frame);
-        let token = self.transfers.begin(Purpose::Write { frame });
+        let token = self.transfers.begin(Purpose::Write { frame, flushes });
         let length_bytes = range.length as usize;
         let queued = self.engines.queue(Transfer {
             token,
@@ -75,7 +75,8 @@ impl Core {
         queued.is_ok()
     }
 
-    pub(super) fn written(&mut self, frame: u32, result: Result<()>) {
+    /// A write has ended that was started when the array had been flushed `flushes` times.
+    pub(super) fn written(&mut self, frame: u32, flushes: u64, result: Result<()>) {
         self.writes -= 1;
         let key = self.l2.key(frame);
         self.l2.end_flush(frame, result.is_ok());
@@ -88,7 +89,11 @@ impl Core {
                 array.written_bytes += array.geometry.write_range(page).length;
             }
             Err(error) => {
-                array.write_error = Some(error.clone());
+                // A flush that failed leaves writes in flight: their failures are not the next
+                // one's, which writes these pages again.
+                if array.flushes == flushes {
+                    array.write_error = Some(error.clone());
+                }
                 self.last_write_error = Some(error);
             }
         }

@@ -80,6 +80,7 @@ impl Flush {
             }
             if let Some(array) = core.array_mut(self.array) {
                 array.write_error = None;
+                array.flushes += 1;
             }
             self.unfailed = true;
         }
