@@ -174,8 +174,16 @@ void host() {
     });
     figure("cudaMemcpyAsync from pinned memory", copy, "GB/s");
     File file(bytes);
-    for (const std::uint64_t page_bytes : {512, 4096, 16384, 65536, 262144}) {
-        gpuio::Context context(config_of(page_bytes, 128 * kMiB, bytes + 16 * kMiB));
+    struct Way {
+        std::uint64_t page_bytes;
+        bool by_warps;
+    };
+    for (const auto& [page_bytes, by_warps] :
+         {Way{512, true}, Way{4096, true}, Way{16384, true}, Way{65536, true}, Way{65536, false},
+          Way{262144, true}, Way{262144, false}}) {
+        gpuio::Config config = config_of(page_bytes, 128 * kMiB, bytes + 16 * kMiB);
+        config.copy_engine_bytes = by_warps ? 2 * page_bytes : page_bytes;
+        gpuio::Context context(config);
         gpuio::GPUIOArray<const Word> a(context, file.uri("direct=0"), bytes / sizeof(Word));
         warm_l2(a);
         const std::uint64_t wanted = bytes / 4 / page_bytes;
@@ -185,7 +193,8 @@ void host() {
         const double ours = gather_rate(context, a, page_bytes, wanted, warps, sink.data());
         const gpuio::Stats after = a.stats();
         const double plain = plain_gather_rate(pinned, bytes, page_bytes, wanted, sink.data());
-        const std::string name = "pages of " + size_name(page_bytes) + " from L2";
+        const std::string name = "pages of " + size_name(page_bytes) + " from L2" +
+                                 (by_warps ? "" : ", copy engine");
         figure(name, ours, "GB/s", "zero-copy gather", plain);
         figure(name, ours, "GB/s", "cudaMemcpyAsync", copy);
         figure(name + ", pages", ours * 1e3 / double(page_bytes), "M/s");

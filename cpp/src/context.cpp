@@ -8,6 +8,7 @@
 #include "gpuio/detail/state.hpp"
 #include "gpuio/error.hpp"
 #include "host_executor.hpp"
+#include "kernel_loader.hpp"
 #include "state_impl.hpp"
 #include "status.hpp"
 
@@ -107,6 +108,10 @@ ContextImpl::ContextImpl(const Config& config)
 
 ContextImpl::~ContextImpl() { executor_.wait(); }
 
+int ContextImpl::prepare_kernel(const void* kernel, int (*load)(const void*)) {
+    return KernelLoader::instance().load_once(kernel, load);
+}
+
 std::unique_lock<std::shared_mutex> ContextImpl::admit_launch() {
     std::lock_guard turn(door_);
     return std::unique_lock(launches_);
@@ -149,7 +154,9 @@ void ContextImpl::stop_service() { bridge::context_stop_service(*core_); }
 std::uint64_t ContextImpl::service_sleeps() const { return bridge::context_sleeps(*core_); }
 
 std::shared_ptr<ContextState> ContextState::open(const Config& config) {
-    return std::make_shared<ContextImpl>(config);
+    auto context = std::make_shared<ContextImpl>(config);
+    KernelLoader::instance().add(context);
+    return context;
 }
 
 std::shared_ptr<ContextState> ContextState::default_context() {

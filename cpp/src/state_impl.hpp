@@ -21,6 +21,7 @@ public:
     const DeviceInfo& device() const override { return device_; }
     std::uint64_t page_bytes() const override { return effective_.page_bytes; }
     void* stream() const override { return reinterpret_cast<void*>(effective_.stream); }
+    int prepare_kernel(const void* kernel, int (*load)(const void*)) override;
     std::unique_lock<std::shared_mutex> admit_launch() override;
     void launch_on_host(std::uint64_t blocks, std::uint64_t threads_per_block,
                         std::function<void()> body) override;

@@ -139,7 +139,7 @@ void hop_about() {
 }
 
 void prefetch_then_read(std::uint64_t page_bytes) {
-    const std::uint64_t n = scaled(2 << 20, 1 << 16);
+    const std::uint64_t n = scaled(2 << 20, 32 * page_bytes / 8);  // it reads 16 pages ahead
     TempFile file(n * 8, kSalt);
     gpuio::Context context(config_of(page_bytes, 256, 512));
     gpuio::GPUIOArray<const std::uint64_t> a(context, file.uri(), n);

@@ -13,11 +13,26 @@
 
 namespace gpuio {
 
+#if defined(__CUDACC__)
+namespace detail {
+
+/// Makes CUDA load a kernel now. Returns a cudaError_t.
+inline int load_kernel(const void* kernel) {
+    cudaFuncAttributes attributes;
+    return cudaFuncGetAttributes(&attributes, kernel);
+}
+
+}  // namespace detail
+#endif
+
 /// Starts `kernel(args...)` on `blocks * threads_per_block` threads: on the GPU where the context
 /// has one, else on CPU threads. Does not wait, unless another thread is in a call that looks at
 /// the context's data (`synchronize`; `flush`, `read`, `write` of an array); kernels of one context
 /// run one after the other, in the order of their launches. `Context::synchronize` waits and
-/// reports.
+/// reports. On a GPU the first launch of each kernel waits for all kernels that `launch` has
+/// started: CUDA cannot safely load one beside kernels that wait for pages. Kernels that a program
+/// starts by other means should be loaded early (CUDA_MODULE_LOADING=EAGER, or
+/// cudaFuncGetAttributes).
 ///
 /// A file compiled by a C++ compiler can launch on the host device, one compiled by nvcc on a GPU:
 /// nvcc keeps no host version of a kernel's body.
@@ -37,9 +52,15 @@ void launch(const Context& context, std::uint64_t blocks, std::uint64_t threads_
     if (blocks == 0 || threads_per_block == 0 || blocks > 0x7fffffff || threads_per_block > 1024) {
         detail::throw_bad_grid(blocks, threads_per_block);
     }
-    const auto admitted = state.admit_launch();
 #if defined(__CUDACC__)
     if (!context.on_gpu()) detail::throw_wrong_compiler(false);
+    const int loaded =
+        state.prepare_kernel(reinterpret_cast<const void*>(kernel), &detail::load_kernel);
+    if (loaded != cudaSuccess) {
+        detail::throw_cuda_error("load a kernel",
+                                 cudaGetErrorString(static_cast<cudaError_t>(loaded)));
+    }
+    const auto admitted = state.admit_launch();
     kernel<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0,
              static_cast<cudaStream_t>(state.stream())>>>(Params(std::forward<Args>(args))...);
     const cudaError_t status = cudaGetLastError();
@@ -48,6 +69,7 @@ void launch(const Context& context, std::uint64_t blocks, std::uint64_t threads_
     }
     state.note_launch();
 #else
+    const auto admitted = state.admit_launch();
     if (context.on_gpu()) detail::throw_wrong_compiler(true);
     state.launch_on_host(
         blocks, threads_per_block,

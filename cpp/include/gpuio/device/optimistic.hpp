@@ -63,6 +63,34 @@ GPUIO_DEVICE inline std::uint64_t look_again(const std::uint64_t* word, const T&
     }
 }
 
+#elif defined(__CUDACC__)
+
+GPUIO_DEVICE inline std::uint64_t look(const std::uint64_t* word) {
+    return platform::load_acquire(word);
+}
+
+/// One word is loaded with acquire order, which is cheaper on a GPU than a fence after it.
+template <class T>
+inline constexpr bool kIsOneWord = sizeof(T) == kWordBytes<T>;
+
+template <class T>
+GPUIO_DEVICE inline T load_optimistically(const std::byte* from) {
+    if constexpr (kIsOneWord<T>) {
+        using Word = typename WordOf<sizeof(T)>::type;
+        ElementBuffer<T> buffer;
+        buffer.words[0] = platform::load_data_acquire(reinterpret_cast<const Word*>(from));
+        return buffer.value;
+    } else {
+        return load_element<T>(from);
+    }
+}
+
+template <class T>
+GPUIO_DEVICE inline std::uint64_t look_again(const std::uint64_t* word, const T&) {
+    if constexpr (!kIsOneWord<T>) platform::fence_acquire();
+    return platform::load_relaxed(word);
+}
+
 #else
 
 GPUIO_DEVICE inline std::uint64_t look(const std::uint64_t* word) {
