@@ -1,3 +1,4 @@
+#include <optional>
 #include <utility>
 
 #include "gpuio/detail/state.hpp"
@@ -54,6 +55,8 @@ ArrayImpl::ArrayImpl(std::shared_ptr<ContextImpl> context, std::string_view uri,
 
 ArrayImpl::~ArrayImpl() {
     try {
+        std::optional<Quiet> others;  // memory of a GPU is freed
+        if (context_->stream() != nullptr) others = KernelGate::instance().quiet(context_.get());
         const auto quiet = context_->without_kernels();
         bridge::Status status;
         bridge::array_close(*core_, status);

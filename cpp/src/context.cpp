@@ -1,6 +1,7 @@
 #include <charconv>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -8,7 +9,7 @@
 #include "gpuio/detail/state.hpp"
 #include "gpuio/error.hpp"
 #include "host_executor.hpp"
-#include "kernel_loader.hpp"
+#include "kernel_gate.hpp"
 #include "state_impl.hpp"
 #include "status.hpp"
 
@@ -106,10 +107,13 @@ ContextImpl::ContextImpl(const Config& config)
       device_(info_of(bridge::device_of(*core_))),
       executor_(effective_.host_threads) {}
 
-ContextImpl::~ContextImpl() { executor_.wait(); }
+ContextImpl::~ContextImpl() {
+    executor_.wait();
+    if (stream() != nullptr) closing_ = KernelGate::instance().quiet(this);
+}
 
 int ContextImpl::prepare_kernel(const void* kernel, int (*load)(const void*)) {
-    return KernelLoader::instance().load_once(kernel, load);
+    return KernelGate::instance().load_once(kernel, load);
 }
 
 std::unique_lock<std::shared_mutex> ContextImpl::admit_launch() {
@@ -154,8 +158,14 @@ void ContextImpl::stop_service() { bridge::context_stop_service(*core_); }
 std::uint64_t ContextImpl::service_sleeps() const { return bridge::context_sleeps(*core_); }
 
 std::shared_ptr<ContextState> ContextState::open(const Config& config) {
-    auto context = std::make_shared<ContextImpl>(config);
-    KernelLoader::instance().add(context);
+    std::shared_ptr<ContextImpl> context;
+    {
+        // Pinned memory is allocated.
+        std::optional<Quiet> quiet;
+        if (config.device != "host") quiet = KernelGate::instance().quiet(nullptr);
+        context = std::make_shared<ContextImpl>(config);
+    }
+    KernelGate::instance().add(context);
     return context;
 }
 

@@ -10,6 +10,7 @@
 #include "gpuio-bindings/src/bridge.rs.h"
 #include "gpuio/detail/state.hpp"
 #include "host_executor.hpp"
+#include "kernel_gate.hpp"
 
 namespace gpuio::detail {
 
@@ -39,6 +40,7 @@ public:
     HostExecutor& executor() { return executor_; }
 
 private:
+    Quiet closing_;  ///< taken by the destructor: the core's memory is freed in a quiet moment
     rust::Box<bridge::ContextSlot> core_;
     bridge::Effective effective_;
     DeviceInfo device_;

@@ -132,7 +132,7 @@ define_keys! {
         prefetch_window_bytes: u64 = 8 << 20, Bytes;
         /// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the
         /// waiting warp.
-        copy_engine_bytes: u64 = 64 << 10, Bytes;
+        copy_engine_bytes: u64 = 256 << 10, Bytes;
     }
     derived {
         /// The TOML file to read; not legal in the file itself.

@@ -28,7 +28,7 @@ int load(const void*) {
     return 0;
 }
 
-class KernelLoader : public testing::Test {
+class KernelGate : public testing::Test {
 protected:
     void SetUp() override {
         running = may_end = seen_running = false;
@@ -36,7 +36,7 @@ protected:
     }
 };
 
-TEST_F(KernelLoader, WaitsUntilNoContextRunsAKernel) {
+TEST_F(KernelGate, WaitsUntilNoContextRunsAKernel) {
     static const char kernel = 0;
     gpuio::Context busy(test::host_config(4096));
     gpuio::Context launching(test::host_config(4096));
@@ -51,7 +51,7 @@ TEST_F(KernelLoader, WaitsUntilNoContextRunsAKernel) {
     EXPECT_FALSE(seen_running);
 }
 
-TEST_F(KernelLoader, LoadsAKernelOnceForAllContexts) {
+TEST_F(KernelGate, LoadsAKernelOnceForAllContexts) {
     static const char kernel = 0;
     gpuio::Context first(test::host_config(4096));
     gpuio::Context second(test::host_config(4096));
@@ -62,7 +62,7 @@ TEST_F(KernelLoader, LoadsAKernelOnceForAllContexts) {
     EXPECT_EQ(loads, 1);
 }
 
-TEST_F(KernelLoader, TriesAgainWhatFailed) {
+TEST_F(KernelGate, TriesAgainWhatFailed) {
     static const char kernel = 0;
     gpuio::Context context(test::host_config(4096));
     EXPECT_EQ(context.state()->prepare_kernel(&kernel, [](const void*) { return 98; }), 98);
@@ -70,7 +70,7 @@ TEST_F(KernelLoader, TriesAgainWhatFailed) {
     EXPECT_EQ(loads, 1);
 }
 
-TEST_F(KernelLoader, OutlivesItsContexts) {
+TEST_F(KernelGate, OutlivesItsContexts) {
     static const char kernel = 0;
     { gpuio::Context gone(test::host_config(4096)); }
     gpuio::Context context(test::host_config(4096));
