@@ -70,6 +70,13 @@ std::vector<Config> make_configs() {
     tiny.guards = false;
     tiny.arrays = {{Kind::kU64, 24}};
 
+    Config& cursors = add("cursors");  // windows of four pages; the array is larger than L1
+    cursors.grid = {1, 2, 3};
+    cursors.frames = 6;
+    cursors.accesses = 6;
+    cursors.ahead_pages = 24;
+    cursors.arrays = {{Kind::kU64, 100}, {Kind::kU64, 60, 0, false}};
+
     Config& hot = add("hot");  // everyone wants the same two or three pages
     hot.grid = {1, 2, 6};
     hot.frames = 2;

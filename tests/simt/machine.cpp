@@ -71,6 +71,7 @@ Machine::Machine(const Config& wanted, std::uint64_t seed) : config(wanted) {
     cache.io_timeout_us = config.io_timeout_us;
     cache.frame_count = config.frames;
     cache.slot_count = kSlots;
+    cache.ahead_pages = config.ahead_pages;
     cache.queue_limit = std::max(1u, config.frames / 2);
 }
 

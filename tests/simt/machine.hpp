@@ -44,6 +44,7 @@ struct Config {
     std::uint64_t io_timeout_us = 10'000'000;
     bool host_stalls = false;
     bool guards = true;
+    std::uint32_t ahead_pages = 0;  ///< that all cursors together may have brought ahead
 };
 
 /// An array: what the device has of it, what lies below, and what it should hold.

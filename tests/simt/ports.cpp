@@ -59,6 +59,14 @@ public:
         if (random.percent(30)) guard.release();
     }
 
+    void scan(std::size_t index) override {
+        auto cursor = array_.pin(index);
+        for (std::size_t i = index; i < array_.size(); ++i) {
+            Scheduler::current().point();
+            checked(i, [&] { return Value(cursor[i]); });
+        }
+    }
+
     void run(std::size_t index) override {
         auto guard = array_.pin(index);
         // The page stays where it is while the guard lives; look at it again and again.

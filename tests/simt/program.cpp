@@ -20,7 +20,10 @@ Program::Program(Machine& machine, std::uint64_t seed)
     weights_[static_cast<int>(Access::kScan)] = random.percent(25);
     weights_[static_cast<int>(Access::kOutOfRange)] =
         machine.config.fail_percent != 0 && random.percent(25);
+    weights_[static_cast<int>(Access::kCursorScan)] =
+        machine.config.ahead_pages != 0 ? 4 : random.percent(25);
     if (!machine.config.guards) {
+        weights_[static_cast<int>(Access::kCursorScan)] = 0;
         weights_[static_cast<int>(Access::kGuardedWalk)] = 0;
         weights_[static_cast<int>(Access::kRun)] = 0;
     }
@@ -80,10 +83,13 @@ void Program::perform(Access access, std::uint32_t id, Random& random) {
         case Access::kScan:
             for (std::size_t i = any; i < array.shape.element_count; ++i) port.read(i);
             break;
+        case Access::kCursorScan:
         case Access::kGuardedWalk:
         case Access::kRun:
             tokens_.take();
-            if (access == Access::kRun) {
+            if (access == Access::kCursorScan) {
+                port.scan(any);
+            } else if (access == Access::kRun) {
                 port.run(any);
             } else {
                 port.walk(own < array.shape.element_count && random.percent(50) ? own : any, thread,

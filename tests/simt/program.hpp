@@ -14,11 +14,11 @@ namespace simt {
 
 /// The kinds of access a lane makes.
 enum class Access : std::uint32_t {
-    kRead, kWrite, kReadModifyWrite, kScan, kGuardedWalk, kRun, kPrefetch, kOutOfRange
+    kRead, kWrite, kReadModifyWrite, kScan, kCursorScan, kGuardedWalk, kRun, kPrefetch, kOutOfRange
 };
-inline constexpr std::uint32_t kAccesses = 8;
+inline constexpr std::uint32_t kAccesses = 9;
 inline constexpr const char* kAccessNames[] = {
-    "a[i]", "a[i] = v", "a[i] = a[i]", "scan", "guard", "run", "prefetch", "a[size]"};
+    "a[i]", "a[i] = v", "a[i] = a[i]", "scan", "cursor", "guard", "run", "prefetch", "a[size]"};
 
 /// An array as lanes use it, whatever its element type.
 class Port {
@@ -28,6 +28,7 @@ public:
     virtual void write(std::size_t index) = 0;
     virtual void rewrite(std::size_t index) = 0;  ///< reads, and writes what was read
     virtual void walk(std::size_t index, unsigned thread, Random& random) = 0;
+    virtual void scan(std::size_t index) = 0;  ///< from there to the end, through one cursor
     virtual void run(std::size_t index) = 0;
     virtual void prefetch(std::size_t index) = 0;
     virtual void read_out_of_range() = 0;

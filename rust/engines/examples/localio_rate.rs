@@ -13,40 +13,7 @@ use gpuio_core::uri::{LocalBackend, ResourceUri};
 use gpuio_core::Result;
 use gpuio_engines::localio::{LocalIoEngine, LocalIoOptions};
 use gpuio_engines::{Engine, MemorySpan, OpenOptions, Transfer, TransferKind};
-
-/// Page-aligned memory for the transfers, unmapped on drop.
-struct Arena {
-    address: usize,
-    length_bytes: usize,
-}
-
-impl Arena {
-    fn new(length_bytes: usize) -> Self {
-        // SAFETY: a fresh anonymous mapping.
-        let address = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                length_bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
-                -1,
-                0,
-            )
-        };
-        assert_ne!(address, libc::MAP_FAILED, "no memory for the arena");
-        Self {
-            address: address as usize,
-            length_bytes,
-        }
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`; the engine that used it is gone.
-        unsafe { libc::munmap(self.address as *mut libc::c_void, self.length_bytes) };
-    }
-}
+use gpuio_memory::mapping::Mapping;
 
 /// One kind of load.
 struct Load {
@@ -99,11 +66,14 @@ fn main() -> Result<()> {
 }
 
 fn measure(load: &Load, uri: &ResourceUri, time: Duration, backend: LocalBackend) -> Result<()> {
-    let arena = Arena::new(load.depth * load.block_bytes);
+    // As a context's own memory: huge pages, where there are any, and all of it touched.
+    let arena = Mapping::new(load.depth * load.block_bytes)?;
+    // SAFETY: the mapping's own bytes, which nobody else knows of yet.
+    unsafe { std::ptr::write_bytes(arena.as_ptr(), 1, arena.length_bytes()) };
     let mut engine = LocalIoEngine::new(LocalIoOptions {
         queue_depth: load.depth as u32,
         backend,
-        registered_arena: Some((arena.address, arena.length_bytes)),
+        registered_arena: Some((arena.address(), arena.length_bytes())),
     })?;
     let (resource, info) = engine.open(uri, OpenOptions::default())?;
     eprintln!("{}", info.path);
@@ -121,7 +91,7 @@ fn measure(load: &Load, uri: &ResourceUri, time: Duration, backend: LocalBackend
             next_block += 1;
         }
         let span = MemorySpan {
-            address: arena.address + slot as usize * load.block_bytes,
+            address: arena.address() + slot as usize * load.block_bytes,
             length_bytes: load.block_bytes,
             capacity_bytes: load.block_bytes,
         };
