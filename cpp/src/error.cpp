@@ -76,8 +76,8 @@ void throw_cuda_error(const char* operation, const char* text) {
     Error::Details details;
     details.operation = operation;
     details.message = std::string("CUDA says: ") + text +
-                      "; a kernel that indexes arrays takes many registers: blocks of up to 256 "
-                      "threads always fit";
+                      "; if it is about resources: mark the kernel GPUIO_KERNEL, which lets blocks "
+                      "of any size fit, or launch smaller blocks";
     throw Error(std::move(details));
 }
 
