@@ -1,8 +1,8 @@
 //! Many transfers: room, order, counting.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use gpuio_engines::TransferKind;
+use gpuio_engines::{Completion, TransferKind};
 
 use crate::subject::{Fixture, Subject};
 use crate::support::{finish, read, run, sync, transfer, write};
@@ -40,22 +40,27 @@ pub fn every_token_comes_back_once(subject: Subject) {
     let id = fixture.open(1 << 20);
     let mut expected = HashSet::new();
     let mut completions = Vec::new();
+    // Transfers that are in flight together have memory of their own each.
+    let mut free: Vec<u64> = (0..64).collect();
+    let mut pieces = HashMap::new();
     for token in 0..1000u64 {
+        while free.is_empty() {
+            fixture.engine.wait(100_000);
+            let known = completions.len();
+            fixture.engine.poll(&mut completions);
+            let ended = completions[known..].iter();
+            free.extend(ended.filter_map(|it: &Completion| pieces.remove(&it.token)));
+        }
+        let piece = free.pop().expect("one is free");
+        pieces.insert(token, piece);
         let span = fixture
             .arena
-            .span((token % 64 * 8192) as usize, 4096 + (token % 3) as usize);
-        let mut one = transfer(
-            token,
-            TransferKind::Read,
-            id,
-            token * 37 % (1 << 19),
-            vec![span],
-        );
-        while let Err(back) = fixture.engine.queue(one) {
-            one = back;
-            fixture.engine.wait(100_000);
-            fixture.engine.poll(&mut completions);
-        }
+            .span(piece as usize * 8192, 4096 + (token % 3) as usize);
+        let offset = token * 37 % (1 << 19);
+        fixture
+            .engine
+            .queue(transfer(token, TransferKind::Read, id, offset, vec![span]))
+            .expect("as many fit as there are pieces");
         expected.insert(token);
     }
     completions.extend(finish(&mut *fixture.engine));
