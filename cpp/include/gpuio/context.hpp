@@ -20,7 +20,9 @@ namespace gpuio {
 /// and `flush`, `read`, `write` of arrays) first wait for the kernels of the context.
 class Context {
 public:
-    /// Makes a context. Allocates both tiers; blocks for as long as that takes.
+    /// Makes a context. Allocates both tiers; blocks for as long as that takes. Unless
+    /// `device` is "host", also until no kernel of another context runs; so does its end on a GPU,
+    /// because CUDA allocates and frees such memory only then.
     /// \throws Error kInvalidArgument for a bad configuration, naming the key and where it was set;
     ///   kNoMemory, kUnsupported (no such device), kNotFound (no such configuration file).
     explicit Context(const Config& config = {}) : state_(detail::ContextState::open(config)) {}
