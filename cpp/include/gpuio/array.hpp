@@ -30,7 +30,8 @@ namespace gpuio {
 ///
 /// Owns the open resource; movable, not copyable. Kernels get `ref()`, which must not be used after
 /// the array is gone. The destructor waits for the context's kernels (on a GPU, for those of all
-/// contexts) and writes back what was written, but cannot report a failure (it is logged): call `flush()` to know.
+/// contexts) and writes back what was written, but cannot report a failure (it is logged): call
+/// `flush()` to know.
 ///
 /// \tparam T trivially copyable, 1 to 4096 bytes; const for an array that is only read.
 template <class T>
