@@ -22,8 +22,9 @@ GPUIO_KERNEL void combine(gpuio::ArrayRef<std::uint64_t> to, Reader a, Reader b,
 
 /// Three inputs, one output, and the context they are in.
 struct World {
-    World(std::uint64_t page_bytes, std::uint64_t words, std::uint64_t a_salt)
-        : salt(a_salt),
+    World(std::uint64_t page_bytes, std::uint64_t words, std::uint64_t a_salt, Report& report)
+        : wrong(report),
+          salt(a_salt),
           n(words),
           files{{n * 8, salt}, {n * 8, salt + 1}, {n * 8, salt + 2}},
           output(n * 8),
@@ -49,6 +50,7 @@ struct World {
         }
     }
 
+    Report& wrong;
     std::uint64_t salt;
     std::uint64_t n;
     TempFile files[3];
@@ -56,7 +58,6 @@ struct World {
     gpuio::Context context;
     std::vector<gpuio::GPUIOArray<const std::uint64_t>> inputs;
     std::unique_ptr<gpuio::GPUIOArray<std::uint64_t>> to;
-    Report wrong;
 };
 
 std::uint64_t words() {
@@ -66,7 +67,8 @@ std::uint64_t words() {
 }
 
 void one_context() {
-    World world(4096, words(), 10);
+    Report wrong;
+    World world(4096, words(), 10, wrong);
     for (int round = 0; round < 3; ++round) {
         world.open();  // closes the arrays of the round before; their ids are used again
         world.start();
@@ -75,8 +77,9 @@ void one_context() {
 }
 
 void two_contexts() {
-    World small_pages(4096, words(), 10);
-    World large_pages(256 << 10, words() * 8, 20);
+    Report wrong;
+    World small_pages(4096, words(), 10, wrong);
+    World large_pages(256 << 10, words() * 8, 20, wrong);
     small_pages.open();
     large_pages.open();
     small_pages.start();
@@ -86,14 +89,16 @@ void two_contexts() {
     small_pages.finish();
 }
 
-/// Threads of the host use one context each, all on the same GPU.
+/// Threads of the host use one context each, all on the same GPU. What the program itself has on
+/// the GPU it allocates before and frees after: such calls wait for kernels (see launch()).
 void a_context_a_thread() {
     std::vector<std::string> failures(4);
+    std::vector<Report> reports(failures.size());
     std::vector<std::thread> threads;
     for (std::size_t k = 0; k < failures.size(); ++k) {
         threads.emplace_back([&, k] {
             try {
-                World world(k % 2 == 0 ? 4096 : 64 << 10, words(), 100 * k);
+                World world(k % 2 == 0 ? 4096 : 64 << 10, words(), 100 * k, reports[k]);
                 world.open();
                 world.start();
                 world.finish();
