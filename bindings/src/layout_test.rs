@@ -23,7 +23,7 @@ fn rust_and_cpp_agree() {
             hits
         ),
         layout_of!(SharedControl: service_sleeping, service_alive, doorbell_fd),
-        layout_of!(FrameFill: slot, source, tickets, done),
+        layout_of!(FrameFill: slot, partner, tickets, done),
         layout_of!(ArrayDescriptor: table, mapped, page_count, length_bytes),
         layout_of!(
             Cache: frames, frame_owners, fills, clock_hand, queue_tail, queue_served, slot_bitmap,

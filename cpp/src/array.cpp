@@ -1,4 +1,5 @@
 #include <optional>
+#include <shared_mutex>
 #include <utility>
 
 #include "gpuio/detail/state.hpp"
@@ -26,11 +27,14 @@ device::ArrayView view_of(const bridge::View& view) {
     };
 }
 
-rust::Box<bridge::ArraySlot> open_core(const ContextImpl& context, std::string_view uri,
+rust::Box<bridge::ArraySlot> open_core(ContextImpl& context, std::string_view uri,
                                        std::uint64_t element_count, std::uint64_t element_bytes,
                                        bool writable, device::ArrayView& view, std::string& path) {
     bridge::View raw{};
     rust::String active;
+    // Memory of a GPU is allocated, and by the service: meanwhile it answers no kernel.
+    std::shared_lock<std::shared_mutex> quiet;
+    if (context.stream() != nullptr) quiet = context.without_kernels();
     bridge::Status status;
     const rust::Slice<const std::uint8_t> text(reinterpret_cast<const std::uint8_t*>(uri.data()),
                                                uri.size());

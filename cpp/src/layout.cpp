@@ -27,7 +27,7 @@ rust::Vec<std::uint64_t> device_layout() {
         sizeof(SharedControl), offsetof(SharedControl, service_sleeping),
         offsetof(SharedControl, service_alive), offsetof(SharedControl, doorbell_fd),
 
-        sizeof(FrameFill), offsetof(FrameFill, slot), offsetof(FrameFill, source),
+        sizeof(FrameFill), offsetof(FrameFill, slot), offsetof(FrameFill, partner),
         offsetof(FrameFill, tickets), offsetof(FrameFill, done),
 
         sizeof(ArrayDescriptor), offsetof(ArrayDescriptor, table),

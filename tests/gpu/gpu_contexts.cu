@@ -20,6 +20,12 @@ GPUIO_KERNEL void combine(gpuio::ArrayRef<std::uint64_t> to, Reader a, Reader b,
     }
 }
 
+GPUIO_KERNEL void prefetch_all(Reader a) {
+    for (std::uint64_t i = gpuio::thread_index(); i < a.size(); i += gpuio::thread_count()) {
+        a.prefetch(permute(i, 16) * 16 % a.size());
+    }
+}
+
 /// Three inputs, one output, and the context they are in.
 struct World {
     World(std::uint64_t page_bytes, std::uint64_t words, std::uint64_t a_salt, Report& report)
@@ -111,6 +117,24 @@ void a_context_a_thread() {
     for (const std::string& failure : failures) check(failure.empty(), failure, __FILE__, __LINE__);
 }
 
+/// The program frees memory while kernels run: CUDA waits for them, and lets no other thread in.
+/// The service must not need it: pages come, go and are brought ahead all the same.
+void frees_beside_kernels() {
+    Report wrong;
+    World world(4096, words(), 30, wrong);
+    world.open();
+    world.start();
+    world.finish();  // the kernels are loaded
+    for (int round = 0; round < 10; ++round) {
+        void* memory = nullptr;
+        CHECK_CUDA(cudaMalloc(&memory, 1 << 20));
+        gpuio::launch(world.context, 8, 128, prefetch_all, world.inputs[0].ref());
+        world.start();
+        CHECK_CUDA(cudaFree(memory));
+    }
+    world.finish();
+}
+
 void many_arrays() {
     const std::uint64_t n = 1 << 12;
     TempFile a(n * 8, 1), b(n * 8, 2), c(n * 8, 3), output(n * 8);
@@ -137,6 +161,7 @@ int main(int argc, char** argv) {
                    {"several arrays, opened and closed", one_context},
                    {"two contexts at once", two_contexts},
                    {"a context a thread", a_context_a_thread},
+                   {"memory freed beside kernels", frees_beside_kernels},
                    {"a hundred arrays", many_arrays},
                });
 }

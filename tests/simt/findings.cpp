@@ -13,6 +13,9 @@ void Findings::add(const Findings& other) {
     host.prefetches += other.host.prefetches;
     host.write_backs += other.host.write_backs;
     host.copies += other.host.copies;
+    host.offers += other.host.offers;
+    host.withdrawals += other.host.withdrawals;
+    host.taken += other.host.taken;
     host.failures += other.host.failures;
     host.sleeps += other.host.sleeps;
     errors += other.errors;
@@ -45,7 +48,10 @@ void Findings::print() const {
     line("host: reads", host.reads);
     line("host: prefetches", host.prefetches);
     line("host: write-backs", host.write_backs);
-    line("host: answers by a source", host.copies);
+    line("host: answers to be copied", host.copies);
+    line("host: offers", host.offers);
+    line("host: offers withdrawn", host.withdrawals);
+    line("host: write-backs by lanes", host.taken);
     line("host: injected failures", host.failures);
     line("host: waits for the doorbell", host.sleeps);
     line("failed accesses", errors);
@@ -66,8 +72,12 @@ std::vector<std::string> Findings::missing() const {
     need("joined faults", joined);
     need("evictions", evictions);
     need("reads", host.reads);
-    need("reads answered by a source", host.copies);
-    need("reads answered in place", host.reads + host.prefetches - host.copies);
+    need("answers to be copied", host.copies);
+    need("offers", host.offers);
+    need("offers withdrawn", host.withdrawals);
+    need("write-backs by lanes", host.taken);
+    need("answers done in place",
+         host.reads + host.prefetches + host.write_backs - host.copies);
     need("prefetches", host.prefetches);
     need("write-backs", host.write_backs);
     need("injected failures", host.failures);

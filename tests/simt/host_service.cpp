@@ -40,6 +40,9 @@ void HostService::run() {
         if (stopping_ && requests_.empty() && !entry_waits()) break;
         if (!worked) idle();
     }
+    keep_taken();
+    for (auto& target : targets_) spare_words_.push_back(std::move(target->words));
+    targets_.clear();  // of accesses that gave up: their pages are still dirty above
     for (auto& buffer : buffers_) {
         if (!buffer->lent) demote(*buffer);
     }
@@ -74,6 +77,7 @@ bool HostService::take_entry() {
     request.frame = static_cast<std::uint32_t>(entry.words[1]);
     check(request);
 
+    keep_taken();
     // A slot in use anew: what was lent under it is no longer read.
     for (auto& buffer : buffers_) {
         if (buffer->lent && buffer->slot == request.slot) buffer->lent = false;
@@ -82,8 +86,10 @@ bool HostService::take_entry() {
     request.outcome = Outcome::kDone;
     if (random_.percent(manner.fail_percent)) {
         request.outcome = Outcome::kFailed;
-    } else if (request.operation != FaultOperation::kWriteBack &&
-               random_.percent(manner.copy_percent)) {
+    } else if (request.operation == FaultOperation::kPrefetch &&
+               random_.percent(manner.offer_percent)) {
+        request.outcome = Outcome::kOffer;
+    } else if (random_.percent(manner.copy_percent)) {
         request.outcome = Outcome::kCopy;
     }
     counts_.reads += request.operation == FaultOperation::kRead;
@@ -115,8 +121,14 @@ bool HostService::advance(Request& request) {
         answer(request, Outcome::kFailed, (injected_.size() << 32) | kInjectedCode);
         return true;
     }
-    if (request.operation == FaultOperation::kWriteBack) return read_frame(request);
-    if (request.outcome == Outcome::kDone) return fill_frame(request);
+    const bool writes_back = request.operation == FaultOperation::kWriteBack;
+    if (request.outcome == Outcome::kDone) {
+        return writes_back ? read_frame(request) : fill_frame(request);
+    }
+    if (writes_back) {
+        lend_target(request);
+        return true;
+    }
     lend_source(request);
     return true;
 }
@@ -146,18 +158,63 @@ void HostService::lend_source(const Request& request) {
         buffer = buffers_.emplace_back(std::make_unique<Buffer>()).get();
         buffer->array = request.array;
         buffer->page = request.page;
-        if (spare_words_.empty()) spare_words_.emplace_back(machine_.page_bytes() / 8);
-        buffer->words = std::move(spare_words_.back());
-        spare_words_.pop_back();
+        buffer->words = poisoned_words();
         std::memcpy(buffer->words.data(), page_below(request.array, request.page),
                     machine_.page_bytes());
     }
     if (still_lent(*buffer)) refuse(request, "the page's last source is still in use");
     buffer->lent = true;
+    buffer->offered = request.outcome == Outcome::kOffer;
     buffer->slot = request.slot;
     buffer->generation = request.generation;
     ++counts_.copies;
-    answer(request, Outcome::kCopy, reinterpret_cast<std::uint64_t>(buffer->words.data()));
+    counts_.offers += buffer->offered;
+    answer(request, request.outcome, reinterpret_cast<std::uint64_t>(buffer->words.data()));
+}
+
+/// Names the place that the device is to write the page to. Of mapped memory it is the page's own:
+/// lanes read it again without asking.
+void HostService::lend_target(const Request& request) {
+    check_still_there(request, "being written back");
+    ++counts_.copies;
+    if (machine_.arrays[request.array].shape.mapped) {
+        std::byte* page = page_below(request.array, request.page);
+        return answer(request, Outcome::kCopy, reinterpret_cast<std::uint64_t>(page));
+    }
+    Buffer& target = *targets_.emplace_back(std::make_unique<Buffer>());
+    target.array = request.array;
+    target.page = request.page;
+    target.words = poisoned_words();
+    target.lent = true;
+    target.slot = request.slot;
+    target.generation = request.generation;
+    answer(request, Outcome::kCopy, reinterpret_cast<std::uint64_t>(target.words.data()));
+}
+
+/// Keeps what the device has written back and acknowledged.
+void HostService::keep_taken() {
+    for (auto& target : targets_) {
+        if (still_lent(*target)) continue;
+            keep(target->array, target->page, target->words);
+        ++counts_.taken;
+        spare_words_.push_back(std::move(target->words));
+        target.reset();
+    }
+    std::erase(targets_, nullptr);
+}
+
+/// Withdraws offers that nobody has come for, or is copying from just now.
+void HostService::withdraw_some() {
+    for (auto& buffer : buffers_) {
+        if (!buffer->offered || !still_lent(*buffer)) continue;
+        if (!random_.percent(manner.withdraw_percent)) continue;
+        platform::store_release_system(
+            &machine_.cache.completions[buffer->slot].status,
+            std::uint64_t{buffer->generation} << 16 |
+                static_cast<std::uint64_t>(Outcome::kWithdrawn));
+        buffer->lent = false;
+        ++counts_.withdrawals;
+    }
 }
 
 /// Takes a page's bytes, word by word, and keeps them once all are there.
@@ -171,13 +228,26 @@ bool HostService::read_frame(Request& request) {
     // Other requests may overtake this one before its bytes are kept.
     Scheduler::current().point();
     check_still_there(request, "being written back");
-    Buffer* buffer = find_buffer(request.array, request.page);
-    void* to = buffer != nullptr ? static_cast<void*>(buffer->words.data())
-                                 : page_below(request.array, request.page);
-    std::memcpy(to, request.words.data(), machine_.page_bytes());
-    if (buffer != nullptr) buffer->dirty = true;
+    keep(request.array, request.page, request.words);
     answer(request, Outcome::kDone, 0);
     return true;
+}
+
+void HostService::keep(std::uint32_t array, std::uint64_t page,
+                       const std::vector<std::uint64_t>& words) {
+    Buffer* buffer = find_buffer(array, page);
+    void* to = buffer != nullptr ? static_cast<void*>(buffer->words.data())
+                                 : page_below(array, page);
+    std::memcpy(to, words.data(), machine_.page_bytes());
+    if (buffer != nullptr) buffer->dirty = true;
+}
+
+std::vector<std::uint64_t> HostService::poisoned_words() {
+    if (spare_words_.empty()) spare_words_.emplace_back(machine_.page_bytes() / 8);
+    std::vector<std::uint64_t> words = std::move(spare_words_.back());
+    spare_words_.pop_back();
+    std::memset(words.data(), kPoison, machine_.page_bytes());
+    return words;
 }
 
 void HostService::answer(const Request& request, Outcome outcome, std::uint64_t source) {
@@ -195,6 +265,8 @@ bool HostService::still_lent(const Buffer& buffer) const {
 
 /// Takes sources back that the device has acknowledged, and often gives their memory away at once.
 void HostService::reclaim() {
+    keep_taken();
+    withdraw_some();
     std::size_t free_buffers = 0;
     for (auto& buffer : buffers_) {
         buffer->lent = still_lent(*buffer);

@@ -17,7 +17,9 @@ namespace simt {
 /// How a host behaves.
 struct HostManner {
     std::uint32_t latency_ns = 5'000;      ///< at most, before an answer is begun
-    std::uint32_t copy_percent = 50;       ///< reads answered by a source to copy from
+    std::uint32_t copy_percent = 50;       ///< answered by an address for the device to copy
+    std::uint32_t offer_percent = 0;       ///< prefetches answered by an offer
+    std::uint32_t withdraw_percent = 5;    ///< offers withdrawn, each time the host looks at them
     std::uint32_t fail_percent = 0;
     bool sleeps = true;                    ///< waits for the doorbell when there is nothing to do
     bool status_before_data = false;       ///< a planted bug of the host's
@@ -39,7 +41,10 @@ struct HostCounts {
     std::uint64_t reads = 0;
     std::uint64_t prefetches = 0;
     std::uint64_t write_backs = 0;
-    std::uint64_t copies = 0;      ///< reads answered by a source
+    std::uint64_t copies = 0;      ///< answered by an address for the device to copy
+    std::uint64_t offers = 0;      ///< of these, prefetches that could be withdrawn
+    std::uint64_t withdrawals = 0;
+    std::uint64_t taken = 0;       ///< write-backs that the device copied
     std::uint64_t failures = 0;
     std::uint64_t sleeps = 0;
 };
@@ -71,12 +76,13 @@ private:
         std::size_t words_done;
         std::vector<std::uint64_t> words;
     };
-    /// A page in the cache below the device's. Lent while the device may read it.
+    /// A page in the cache below the device's. Lent while the device may read it, or write it.
     struct Buffer {
         std::uint32_t array;
         std::uint64_t page;
         bool dirty;
         bool lent;
+        bool offered;  ///< lent until it is withdrawn
         std::uint32_t slot;
         std::uint32_t generation;
         std::vector<std::uint64_t> words;
@@ -90,7 +96,12 @@ private:
     bool advance(Request& request);
     bool fill_frame(Request& request);
     void lend_source(const Request& request);
+    void lend_target(const Request& request);
+    void keep_taken();
+    void withdraw_some();
     bool read_frame(Request& request);
+    void keep(std::uint32_t array, std::uint64_t page, const std::vector<std::uint64_t>& words);
+    std::vector<std::uint64_t> poisoned_words();
     void answer(const Request& request, gpuio::device::Outcome outcome, std::uint64_t source);
     bool still_lent(const Buffer& buffer) const;
     void reclaim();
@@ -106,6 +117,7 @@ private:
     bool stopping_ = false;
     std::vector<Request> requests_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
+    std::vector<std::unique_ptr<Buffer>> targets_;  ///< pages that the device is writing back
     std::vector<std::vector<std::uint64_t>> spare_words_;  ///< poisoned; never given to the heap
     std::vector<InjectedFailure> injected_;
     HostCounts counts_;

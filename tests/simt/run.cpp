@@ -14,6 +14,8 @@ HostManner draw_manner(const Config& config, Random& random) {
     manner.latency_ns = latencies[random.below(3)];
     constexpr std::uint32_t copies[] = {0, 50, 100};
     manner.copy_percent = copies[random.below(3)];
+    manner.offer_percent = copies[random.below(3)];
+    manner.withdraw_percent = random.percent(50) ? 2 : 20;
     manner.fail_percent = config.fail_percent;
     manner.sleeps = random.percent(50);
     return manner;

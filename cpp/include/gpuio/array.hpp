@@ -43,7 +43,8 @@ class GPUIOArray {
 public:
     using value_type = Value;
 
-    /// Opens the array. Blocks as opening the resource does.
+    /// Opens the array. Blocks as opening the resource does; on a GPU waits for the context's
+    /// kernels first.
     /// \param uri see docs/uris.md; "localio:///path?offset=4096" or "memio://cpu/dram"
     /// \param size elements, at least 1
     /// \throws Error kInvalidArgument (the URI, the size), kNotFound, kPermission, kIo,

@@ -18,12 +18,16 @@ pub enum FaultOperation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Outcome {
-    /// Copy a page from the source, then acknowledge.
+    /// Copy a page from the source (of a write-back: to it), then acknowledge.
     Copy = 1,
     /// Done: the frame holds the page, or the write-back is made.
     Done = 2,
     /// Failed; the source word holds the code and errno.
     Failed = 3,
+    /// Of a prefetch: as `Copy`, if the answer is still the same afterwards.
+    Offer = 4,
+    /// Of an offer: no longer.
+    Withdrawn = 5,
 }
 
 /// Arrays a context can hold.
@@ -135,8 +139,8 @@ pub struct SharedControl {
 pub struct FrameFill {
     /// The fault's slot.
     pub slot: u64,
-    /// Where the page's bytes are while they are copied.
-    pub source: u64,
+    /// The other end of a copy.
+    pub partner: u64,
     /// Generation and pieces given out.
     pub tickets: u64,
     /// Pieces copied.

@@ -5,7 +5,7 @@ use crate::l2::L2;
 use crate::log::Log;
 use crate::service::jobs::{Piece, Reply};
 use crate::service::{
-    Command, Core, Fills, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
+    Command, Core, Fills, Offers, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
 };
 use crate::shared::SharedBlocks;
 use crate::wake::Wake;
@@ -453,7 +453,8 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         fills,
         waiters: HashMap::new(),
         stalled: VecDeque::new(),
-        delivered: Vec::new(),
+        lent: Vec::new(),
+        offers: Offers::default(),
         copies: VecDeque::new(),
         job_errors: HashMap::new(),
         job_syncs: HashMap::new(),

@@ -1,7 +1,7 @@
 # The source is given back before it has been copied from.
 set(expect value,state,contract)
 edit(fault.hpp
-  [=[begin_copy(reinterpret_cast<const std::byte*>(answer.source));]=]
-  [=[begin_copy(reinterpret_cast<const std::byte*>(answer.source));
+  [=[begin_copy(answer.source);]=]
+  [=[begin_copy(answer.source);
                 finish_answer(cache_, slot_);
                 slot_taken_ = false;]=])

@@ -2,9 +2,9 @@
 set(expect value,state,contract)
 edit(page_copy.hpp
   [=[        const std::uint64_t drawn = ]=]
-  [=[        from = platform::load_relaxed(&fill.source);
+  [=[        partner = platform::load_relaxed(&fill.partner);
         const std::uint64_t drawn = ]=])
 edit(page_copy.hpp
-  [=[            from = 0;
+  [=[            partner = 0;
 ]=]
   [=[]=])

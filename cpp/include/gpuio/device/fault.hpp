@@ -6,9 +6,11 @@
 ///        │ BUSY: help to copy it, look again
 ///        │ INVALID, or BUSY without owner: take ownership
 ///        ▼
-///     needs frame ──► writing back a dirty victim ──► needs frame
+///     needs frame ──► writing back a dirty victim ──► copying it out ──► needs frame
 ///        ▼
 ///     needs slot ──► waiting for the host ──► copying ──► publish ──► ready (pinned)
+///        ▲                                       │ the host has withdrawn its offer
+///        └───────────────────────────────────────┘
 ///
 /// Of all lanes that want one page, in one warp or in many, the one that takes ownership brings it.
 /// A fault that fails gives everything back but what the host may still touch.
@@ -47,6 +49,7 @@ public:
         if (step_ == Step::kLooking) look();
         if (step_ == Step::kNeedsFrame && place_.admitted(cache_)) seek_frame();
         if (step_ == Step::kWritingBack) poll_write_back();
+        if (step_ == Step::kCopyingOut) copy_out();
         if (step_ == Step::kNeedsSlot) issue();
         if (step_ == Step::kWaiting) poll_read();
         if (step_ == Step::kCopying) copy();
@@ -80,7 +83,8 @@ public:
                 // keeps it in place, until the host repairs the tables. The wanted page is free.
                 change_to(entry_.evicted());
                 break;
-            case Step::kCopying: return;
+            case Step::kCopying:
+            case Step::kCopyingOut: return;
             default: break;
         }
         set_failed(static_cast<std::uint32_t>(code), 0);
@@ -91,7 +95,8 @@ public:
 
 private:
     enum class Step {
-        kLooking, kNeedsFrame, kWritingBack, kNeedsSlot, kWaiting, kCopying, kReady, kFailed
+        kLooking, kNeedsFrame, kWritingBack, kCopyingOut, kNeedsSlot, kWaiting, kCopying, kReady,
+        kFailed
     };
 
     GPUIO_DEVICE void look() {
@@ -142,7 +147,7 @@ private:
         const std::byte* mapped = cache_.arrays[key_.array].mapped;
         if (mapped != nullptr) {
             platform::count(&statistics(cache_).misses, 1);
-            begin_copy(mapped + (key_.page << cache_.page_shift));
+            begin_copy(reinterpret_cast<std::uint64_t>(mapped) + (key_.page << cache_.page_shift));
         } else {
             step_ = Step::kNeedsSlot;
         }
@@ -174,12 +179,29 @@ private:
     GPUIO_DEVICE void poll_write_back() {
         const Answer answer = poll_answer(cache_, slot_);
         if (answer.outcome == Outcome::kNone) return;
-        finish_answer(cache_, slot_);
+        if (answer.outcome == Outcome::kCopy) {
+            open_copy(cache_, victim_frame_, answer.source | kOutward);
+            change_to(entry_.with_frame(victim_frame_));  // others who wait for the page help
+            step_ = Step::kCopyingOut;
+            return;
+        }
         if (answer.outcome == Outcome::kFailed) {
+            finish_answer(cache_, slot_);
             // Nothing is lost: the victim stays dirty, and it is this access that fails.
             leave_flushing(PageState::kDirty, false);
             return fail_with_answer(answer.source);
         }
+        end_write_back();
+    }
+
+    GPUIO_DEVICE void copy_out() {
+        help_copy(cache_, victim_frame_);
+        if (copy_is_done(cache_, victim_frame_)) end_write_back();
+    }
+
+    /// The victim's bytes are in the cache below, or the host will find them there.
+    GPUIO_DEVICE void end_write_back() {
+        finish_answer(cache_, slot_);
         if (!leave_flushing(PageState::kValid, true)) {
             step_ = Step::kNeedsFrame;  // someone wrote to it or pinned it meanwhile
             return;
@@ -219,9 +241,12 @@ private:
         const Answer answer = poll_answer(cache_, slot_);
         switch (answer.outcome) {
             case Outcome::kNone: return;
+            case Outcome::kOffer:
             case Outcome::kCopy:
-                begin_copy(reinterpret_cast<const std::byte*>(answer.source));
+                is_offer_ = answer.outcome == Outcome::kOffer;
+                begin_copy(answer.source);
                 return;
+            case Outcome::kWithdrawn: ask_again(); return;
             case Outcome::kDone: publish(); return;
             case Outcome::kFailed:
                 finish_answer(cache_, slot_);
@@ -230,14 +255,26 @@ private:
         }
     }
 
-    GPUIO_DEVICE void begin_copy(const std::byte* source) {
+    GPUIO_DEVICE void begin_copy(std::uint64_t source) {
         open_copy(cache_, frame_, source);
         step_ = Step::kCopying;
     }
 
     GPUIO_DEVICE void copy() {
         help_copy(cache_, frame_);
-        if (copy_is_done(cache_, frame_)) publish();
+        if (!copy_is_done(cache_, frame_)) return;
+        // What was copied from an offer may be another page's bytes. Nobody has seen them yet.
+        if (is_offer_ && poll_answer(cache_, slot_).outcome != Outcome::kOffer) return ask_again();
+        publish();
+    }
+
+    /// The prefetch's page has left the cache below before anyone came for it: brings it as if it
+    /// had not been prefetched, into the same frame.
+    GPUIO_DEVICE void ask_again() {
+        finish_answer(cache_, slot_);
+        slot_taken_ = false;
+        is_offer_ = false;
+        step_ = Step::kNeedsSlot;
     }
 
     /// The bytes are in the frame: lets everyone see the page, pinned for this lane.
@@ -282,6 +319,7 @@ private:
     Step step_ = Step::kLooking;
     bool hit_ = false;
     bool slot_taken_ = false;
+    bool is_offer_ = false;  ///< what is copied may be withdrawn
     PageEntry entry_{0};  ///< what this fault, as the page's owner, has made of it; without pins
     QueuePlace place_;
     std::uint32_t frame_ = kNoFrame;

@@ -37,9 +37,13 @@ inline constexpr std::uint32_t kMaxSlots = 1u << 15;
 /// How the host answered a fault.
 enum class Outcome : std::uint32_t {
     kNone = 0,     ///< not yet
-    kCopy = 1,     ///< copy a page from `source` into the frame, then acknowledge
-    kDone = 2,     ///< the frame holds the page already (or the write-back is done)
-    kFailed = 3,   ///< `source` holds the error code and errno
+    kCopy = 1,       ///< copy the page from `source` into the frame (a write-back: from the frame
+                     ///< to `source`), then acknowledge
+    kDone = 2,       ///< the frame holds the page already (or the write-back is done)
+    kFailed = 3,     ///< `source` holds the error code and errno
+    kOffer = 4,      ///< of a prefetch: as kCopy, but the bytes are the page's only if the answer
+                     ///< is still the same when they have been copied
+    kWithdrawn = 5,  ///< of an offer: no longer; whoever needs the page has to ask for it
 };
 
 /// The host's answer to the fault in one slot, in shared memory. The host writes `source` first and
@@ -97,10 +101,11 @@ struct alignas(64) SharedControl {
 };
 static_assert(sizeof(SharedControl) == 64);
 
-/// How a BUSY frame is being filled. In device memory, one a frame; see page_copy.hpp for the copy.
+/// How a BUSY frame is being filled, or a FLUSHING one copied out. In device memory, one a frame;
+/// see page_copy.hpp for the copy.
 struct alignas(32) FrameFill {
     std::uint64_t slot;     ///< the fault's slot, packed; and a mark of the CLOCK hand
-    std::uint64_t source;   ///< device address of the page's bytes, while they are copied
+    std::uint64_t partner;  ///< device address of the copy's other end; kOutward: bytes go there
     std::uint64_t tickets;  ///< generation of the copy (63..32) | pieces given out (31..0)
     std::uint64_t done;     ///< pieces copied
 };

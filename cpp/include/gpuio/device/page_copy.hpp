@@ -1,5 +1,5 @@
 /// \file
-/// Copying a page into its frame by whoever waits for it.
+/// Copying a page into its frame, or out of it, by whoever waits for the frame.
 ///
 /// A page is copied in pieces, and a piece belongs to whoever draws its ticket: the fault that
 /// brings the page, and any thread that waits for the same page. Lanes of a warp that wait together
@@ -8,7 +8,7 @@
 /// (docs/decisions/0004-no-collectives.md).
 ///
 /// The generation in `FrameFill::tickets` tells one copy from the next. A valid ticket holds its
-/// copy open until the piece is counted as done; so `source` may be read after it.
+/// copy open until the piece is counted as done; so `partner` may be read after it.
 #pragma once
 
 #include <cstddef>
@@ -20,13 +20,17 @@
 
 namespace gpuio::device {
 
-/// Starts a copy into a frame that the caller is filling, and that no copy is under way to.
+/// In `FrameFill::partner`: the frame's bytes are copied out. (Pages are aligned to more.)
+inline constexpr std::uint64_t kOutward = 1;
+
+/// Starts a copy between a frame that the caller is filling or writing back, and that has no copy
+/// under way, and `partner`, the address of as many bytes; with kOutward to there.
 GPUIO_DEVICE inline void open_copy(const Cache& cache, std::uint32_t frame,
-                                   const std::byte* source) {
+                                   std::uint64_t partner) {
     FrameFill& fill = cache.fills[frame];
     const std::uint64_t last = platform::load_relaxed(&fill.tickets) >> 32;
     const std::uint64_t generation = last == 0xffffffff ? 1 : last + 1;  // 0: there was never one
-    platform::store_relaxed(&fill.source, reinterpret_cast<std::uint64_t>(source));
+    platform::store_relaxed(&fill.partner, partner);
     platform::store_relaxed(&fill.done, 0);
     platform::store_release(&fill.tickets, generation << 32);
 }
@@ -41,7 +45,7 @@ GPUIO_DEVICE inline void help_copy(const Cache& cache, std::uint32_t frame) {
     // An optimistic reader that sees the new bytes must also see that the old page has gone.
     platform::fence_release();
     std::uint64_t generation = seen >> 32;
-    std::uint64_t from = 0;
+    std::uint64_t partner = 0;
     std::uint32_t copied = 0;
     for (;;) {  // each round draws a ticket, or is the last
         const std::uint64_t drawn = platform::fetch_add_relaxed(&fill.tickets, 1);
@@ -50,11 +54,14 @@ GPUIO_DEVICE inline void help_copy(const Cache& cache, std::uint32_t frame) {
         if (drawn >> 32 != generation) {  // the copy that was seen is over, and this is the next
             generation = drawn >> 32;
             platform::fence_acquire_release();
-            from = 0;
+            partner = 0;
         }
-        if (from == 0) from = platform::load_relaxed(&fill.source);
-        platform::copy_piece(cache.frames + (std::uint64_t{frame} << cache.page_shift),
-                             reinterpret_cast<const std::byte*>(from), page_bytes, piece);
+        if (partner == 0) partner = platform::load_relaxed(&fill.partner);
+        std::byte* inside = cache.frames + (std::uint64_t{frame} << cache.page_shift);
+        auto* outside = reinterpret_cast<std::byte*>(partner & ~kOutward);
+        const bool outward = (partner & kOutward) != 0;
+        platform::copy_piece(outward ? outside : inside, outward ? inside : outside, page_bytes,
+                             piece);
         ++copied;
     }
     if (copied != 0) platform::fetch_add(&fill.done, copied);

@@ -1,6 +1,7 @@
 //! Answering faults: pages from L2 to the kernels that asked, and frames back from them.
 
 use super::core::Core;
+use super::lent::Lent;
 use super::transfers::{failure_word, Waiter};
 use crate::l2::L2State;
 use gpuio_core::{Error, Result};
@@ -11,12 +12,6 @@ use std::ops::Range;
 
 /// Copies by the copy engine under way at a time; devices refuse more.
 const MAX_COPIES: usize = 128;
-
-/// A page that a kernel is copying out of L2.
-pub struct Delivered {
-    pub fault: Fault,
-    pub frame: u32,
-}
 
 /// A copy by the copy engine that is under way for a fault.
 pub struct PendingCopy {
@@ -52,18 +47,29 @@ impl Core {
         }
     }
 
-    /// Gives a page that is in L2 to the kernel that asked: by the copy engine, or by telling the
-    /// kernel where to copy it from. A prefetch is always copied here: nobody may ever come for it,
-    /// and until then it would keep its L2 frame from being used.
+    /// Gives a page that is in L2 to the kernel that asked: by telling it where to copy it from, or
+    /// by the copy engine. The host device has none; there the service copies prefetches.
+    ///
+    /// The copy engine is a call into the driver. One that waits for kernels (any thread of the
+    /// program may have made it: `cudaFree`) holds up all others, and so a kernel that waits for
+    /// the copy. So small pages, which it does not serve well anyway, never need it.
     pub fn deliver(&mut self, fault: Fault, frame: u32) {
         self.l2.pin(frame);
         let is_prefetch = fault.operation == FaultOperation::Prefetch as u32;
-        let copied = is_prefetch || self.page_bytes >= self.copy_engine_bytes;
+        let by_engine = self.page_bytes >= self.copy_engine_bytes;
+        let by_service = is_prefetch && self.device.stream() == 0;
         let target = self.l1.frame_address(fault.frame);
-        let Some(target) = target.filter(|_| copied) else {
+        let Some(target) = target.filter(|_| by_engine || by_service) else {
+            if is_prefetch {
+                return self.offers.make(fault, frame, &self.shared, &self.l2);
+            }
             self.shared
                 .answer(&fault, Outcome::Copy, self.l2.device_address(frame));
-            self.delivered.push(Delivered { fault, frame });
+            self.lent.push(Lent {
+                fault,
+                frame: Some(frame),
+                is_target: false,
+            });
             return;
         };
         self.make_copy_room();
@@ -97,20 +103,6 @@ impl Core {
                 std::hint::spin_loop();
             }
         }
-    }
-
-    /// Lets go of L2 frames that kernels have finished copying. Returns whether there were any.
-    pub fn poll_acknowledged(&mut self) -> bool {
-        let before = self.delivered.len();
-        let (shared, l2) = (&self.shared, &self.l2);
-        self.delivered.retain(|delivered| {
-            let reading = !shared.is_acknowledged(&delivered.fault);
-            if !reading {
-                l2.unpin(delivered.frame);
-            }
-            reading
-        });
-        self.delivered.len() != before
     }
 
     /// Finishes copies of the copy engine. Returns whether there were any.
@@ -207,9 +199,7 @@ impl Core {
 
     /// Puts L1 in order; see [`L1::repair`]. No kernel runs and `has_only_fills`.
     pub fn repair_l1(&mut self) -> Result<()> {
-        for delivered in self.delivered.drain(..) {
-            self.l2.unpin(delivered.frame);
-        }
+        self.reclaim_lent();
         let arrays = &self.arrays;
         let fills: Vec<Fault> = self.transfers.fills().copied().collect();
         self.l1.repair(&fills, &|id| {

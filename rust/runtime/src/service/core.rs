@@ -1,8 +1,9 @@
 //! The service's hands: everything it knows. The moves that jobs and faults are made of lie in
-//! `loads`, `fills`, `writes` and `answers`.
+//! `loads`, `fills`, `writes`, `answers` and `lent`.
 
-use super::answers::{Delivered, PendingCopy};
+use super::answers::PendingCopy;
 use super::fills::Fills;
+use super::lent::{Lent, Offers};
 use super::transfers::{Purpose, Transfers, Waiter};
 use crate::array::Array;
 use crate::l1::L1;
@@ -41,12 +42,13 @@ pub struct Core {
     pub fills: Fills,
     /// Faults that wait for an L2 frame. No longer than there are slots.
     pub stalled: VecDeque<Fault>,
-    pub delivered: Vec<Delivered>,
+    pub lent: Vec<Lent>,
+    pub offers: Offers,
     pub copies: VecDeque<PendingCopy>,
     pub job_errors: HashMap<u64, Error>,
     pub job_syncs: HashMap<u64, Result<()>>,
     pub page_bytes: u64,
-    /// Pages at least this large are brought to L1 by the copy engine, not by the waiting warp.
+    /// Pages at least this large go to L1 and back by the copy engine, not by the waiting warp.
     pub copy_engine_bytes: u64,
     /// Writes in flight.
     pub writes: usize,

@@ -153,8 +153,12 @@ impl Core {
                 _ => None,
             });
         if let Some(mapped) = mapped {
-            let target = mapped.host + (key.page * self.page_bytes) as usize;
-            return self.take_frame(fault, target, None);
+            let offset = key.page * self.page_bytes;
+            if self.page_bytes < self.copy_engine_bytes {
+                self.lend_target(fault, mapped.device + offset, None);
+                return Served::Yes;
+            }
+            return self.take_frame(fault, mapped.host + offset as usize, None);
         }
         let frame = match self.frame_to_overwrite(key) {
             Ok(Some(frame)) => frame,
@@ -162,6 +166,11 @@ impl Core {
             Err(error) => return self.refuse(&fault, &error),
         };
         self.l2.pin(frame);
+        if self.page_bytes < self.copy_engine_bytes {
+            let address = self.l2.device_address(frame);
+            self.lend_target(fault, address, Some(frame));
+            return Served::Yes;
+        }
         self.take_frame(fault, self.l2.host_address(frame), Some(frame))
     }
 

@@ -35,10 +35,16 @@ impl Core {
     /// Takes an L2 frame for a page, or starts to make room.
     pub fn claim(&mut self, key: PageKey) -> Option<u32> {
         let claimed = self.l2.claim(key);
-        if claimed.is_none() {
-            self.write_some();
+        if claimed.is_some() {
+            return claimed;
         }
-        claimed
+        if self.withdraw_some() {
+            if let Some(frame) = self.l2.claim(key) {
+                return Some(frame);
+            }
+        }
+        self.write_some();
+        None
     }
 
     /// The frame of a page that is about to be overwritten whole: it need not hold the old bytes.

@@ -9,6 +9,7 @@ mod core;
 mod faults;
 mod fills;
 pub mod jobs;
+mod lent;
 mod loads;
 mod open;
 mod transfers;
@@ -16,6 +17,7 @@ mod writes;
 
 pub use self::core::{Core, ServiceStats};
 pub use fills::Fills;
+pub use lent::Offers;
 pub use open::{OpenArray, Opened};
 
 use crate::wake::Wake;
@@ -60,6 +62,17 @@ pub enum Command {
     Stats(Option<u32>, Reply<StatsReport>),
     /// End.
     Stop,
+}
+
+impl Command {
+    /// Whether no kernel runs while it is carried out.
+    fn comes_without_kernels(&self) -> bool {
+        use Command::{Close, Flush, Read, Settle, Write};
+        matches!(
+            self,
+            Close(..) | Flush(..) | Read(..) | Write(..) | Settle(..)
+        )
+    }
 }
 
 /// The counters of a context, and of one array if one was named.
@@ -181,7 +194,7 @@ impl Service {
         if !self.core.shared.has_next() {
             self.signals.sleeps.fetch_add(1, Ordering::Relaxed);
             let kernels_run = self.polls_device && self.signals.kernels_run.load(Ordering::Relaxed);
-            let busy_elsewhere = !self.core.copies.is_empty() || !self.core.delivered.is_empty();
+            let busy_elsewhere = !self.core.copies.is_empty() || !self.core.lent.is_empty();
             let timeout_us = if kernels_run || busy_elsewhere {
                 DEVICE_SLEEP_US
             } else {
@@ -212,6 +225,11 @@ impl Service {
 
     fn begin(&mut self, command: Command) {
         let core = &mut self.core;
+        // What a kernel wrote back before it ended is taken into account first.
+        core.poll_acknowledged();
+        if command.comes_without_kernels() {
+            core.abandon_targets();
+        }
         let job: Box<dyn Job> = match command {
             Command::Open(request, reply) => {
                 let _ = reply.try_send(open::open_array(core, &request));
