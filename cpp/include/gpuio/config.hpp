@@ -63,6 +63,10 @@ struct Config {
     /// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the waiting
     /// warp [64 KiB].
     std::optional<std::uint64_t> copy_engine_bytes;
+    /// Where live figures are served over HTTP: "127.0.0.1:9464", "unix:/run/app.sock"; port 0 is
+    /// any, `Context::stats_endpoint` tells which. An address that other machines may reach takes
+    /// the word "public:" before it ["off"].
+    std::optional<std::string> stats_endpoint;
 };
 
 }  // namespace gpuio
