@@ -1,7 +1,7 @@
 //! `gpuio info`: what this build is and what this machine has for it.
 
+use crate::quantity::bytes;
 use gpuio_core::config::API_VERSION;
-use gpuio_core::units::format_bytes;
 use gpuio_core::uri::LocalBackend;
 use gpuio_engines::localio::{LocalIoEngine, LocalIoOptions};
 use gpuio_memory::cuda;
@@ -32,7 +32,7 @@ fn line(device: &DeviceInfo) -> String {
         0 => String::new(),
         major => format!(", compute {major}.{}", device.compute_capability_minor),
     };
-    let memory = format_bytes(device.total_memory);
+    let memory = bytes(device.total_memory);
     format!("{name:<8} {}, {memory}{capability}", device.name)
 }
 

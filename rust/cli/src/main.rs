@@ -6,6 +6,7 @@ mod arguments;
 mod client;
 mod figures;
 mod info;
+mod quantity;
 mod stats;
 mod table;
 

@@ -1,9 +1,9 @@
 //! The figures as a table for a terminal of 120 columns.
 
 use crate::figures::FiguresOf;
+use crate::quantity::{bytes, duration};
 use gpuio_core::config::StatsEndpoint;
 use gpuio_core::scheduling::RequestClass;
-use gpuio_core::units::format_bytes;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -52,9 +52,10 @@ fn classes(text: &mut String, now: &FiguresOf, before: Before<'_>) {
     }
     let of = |key: &str| now.count(&["scheduler", key]);
     let batches = |key: &str| now.count(&["scheduler", "batch_slices", key]);
-    let _ = writeln!(
+    let _ =
+        writeln!(
         text,
-        "\nslices {}, {} moved; batches p50 {}, p99 {}, most {}; {} tried again, {} short, {} stolen",
+        "\nslices {}, {} moved; batches p50 {}, p99 {}, most {}; {} retried, {} short, {} stolen",
         of("slices"), bytes(of("bytes")), batches("p50"), batches("p99"), batches("max"),
         of("retries"), of("short_transfers"), of("steals")
     );
@@ -143,36 +144,6 @@ fn rate(now: &FiguresOf, before: Before<'_>, keys: &[&str]) -> String {
         (!ago.is_zero()).then(|| new as f64 / ago.as_secs_f64())
     });
     change.map_or_else(|| "-".into(), |rate| format!("{rate:.0}"))
-}
-
-/// Three digits or four, and a unit.
-fn duration(ns: u64) -> String {
-    let (value, unit) = match ns {
-        0..1_000 => return format!("{ns}ns"),
-        1_000..1_000_000 => (ns as f64 / 1e3, "us"),
-        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
-        _ => (ns as f64 / 1e9, "s"),
-    };
-    match value {
-        value if value < 9.995 => format!("{value:.2}{unit}"),
-        value if value < 99.95 => format!("{value:.1}{unit}"),
-        value => format!("{value:.0}{unit}"),
-    }
-}
-
-/// Bytes to about three digits; exact below 1 KiB and at whole units.
-fn bytes(bytes: u64) -> String {
-    let exact = format_bytes(bytes);
-    if exact.len() <= 7 {
-        return exact;
-    }
-    let (mut value, mut unit) = (bytes as f64, "B");
-    for larger in ["KiB", "MiB", "GiB", "TiB", "PiB"] {
-        if value >= 1024.0 {
-            (value, unit) = (value / 1024.0, larger);
-        }
-    }
-    format!("{value:.1}{unit}")
 }
 
 /// Nothing that a terminal would obey.
@@ -265,23 +236,5 @@ mod tests {
             Some((&old, Duration::from_secs(1))),
         );
         assert!(line(&text, "service").contains("(-/s)"));
-    }
-
-    #[test]
-    fn quantities_are_short() {
-        for (ns, text) in [
-            (0, "0ns"),
-            (999, "999ns"),
-            (1_000, "1.00us"),
-            (9_996, "10.0us"),
-            (99_960, "100us"),
-            (170_000, "170us"),
-            (474_000_000, "474ms"),
-            (17_592_186_044_415, "17592s"),
-        ] {
-            assert_eq!(duration(ns), text);
-        }
-        assert_eq!((bytes(0), bytes(65_536)), ("0B".into(), "64KiB".into()));
-        assert_eq!(bytes((5 << 30) + 12_345), "5.0GiB");
     }
 }
