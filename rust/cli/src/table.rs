@@ -191,7 +191,7 @@ mod tests {
             (it.l2.hits, it.l2.misses) = (965, 35);
             it.service.faults = 7;
             it.devices.push(DeviceSnapshot {
-                name: format!("localio:///a\u{1b}[2J{}/end", "b".repeat(60)),
+                name: format!("localio:///a{}\u{1b}[2J/end", "b".repeat(60)),
                 waiting: 12,
                 slice_bytes: 256 << 10,
                 ..DeviceSnapshot::default()
@@ -211,7 +211,7 @@ mod tests {
         assert!(line(&text, "service").contains("7 faults (4/s)"));
         let device = line(&text, "...b");
         assert!(
-            device.contains("b/end") && device.contains("256KiB"),
+            device.contains("b?[2J/end") && device.contains("256KiB"),
             "{device}"
         );
         assert!(!text.contains('\u{1b}'));

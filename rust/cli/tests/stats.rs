@@ -152,6 +152,26 @@ fn a_program_that_ends_is_told_from_one_that_never_was() {
     assert_eq!(output.status.code(), Some(3));
 }
 
+/// One good answer, and at the second look the program is just about to end: it has taken the
+/// connection, but it does not answer any more.
+#[test]
+fn a_program_that_ends_while_it_is_asked_has_ended() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut first, _) = listener.accept().unwrap();
+        let _ = first.read(&mut [0; 4096]);
+        let json = Snapshot::default().json();
+        let _ = write!(first, "HTTP/1.1 200 OK\r\n\r\n{json}");
+        drop(first);
+        let second = listener.accept();
+        drop(listener);
+        drop(second);
+    });
+    let output = run(&["stats", "--interval", "0.1", "--endpoint", &at]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+}
+
 /// Answers every connection with the same bytes.
 fn liar(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
