@@ -125,8 +125,8 @@ proptest! {
             is("gpuio_requests_aged_total", &labels, figures.aged)?;
             is("gpuio_request_wait_seconds_count", &labels, figures.wait_ns.count())?;
             is("gpuio_request_service_seconds_count", &labels, figures.service_ns.count())?;
-            let slow = [labels[0], ("quantile", "0.999")];
-            let slow = value(&samples, "gpuio_request_wait_quantile_seconds", &slow);
+            let slow = [labels[0], ("percentile", "99.9")];
+            let slow = value(&samples, "gpuio_request_wait_percentile_seconds", &slow);
             let seconds = figures.wait_ns.quantile(0.999) as f64 / 1e9;
             let wanted = (figures.wait_ns.count() > 0).then_some(seconds);
             prop_assert_eq!(slow.map(|it| it.value), wanted);

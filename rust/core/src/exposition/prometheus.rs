@@ -18,7 +18,7 @@ const DURATION_BOUNDS_NS: [u64; 25] = powers_of_two(1_000);
 const SIZE_BOUNDS: [u64; 7] = powers_of_two(1);
 
 /// What is shown beside the buckets, whose bounds lie far apart.
-const QUANTILES: [(f64, &str); 3] = [(0.5, "0.5"), (0.99, "0.99"), (0.999, "0.999")];
+const PERCENTILES: [(f64, &str); 3] = [(0.5, "50"), (0.99, "99"), (0.999, "99.9")];
 
 const fn powers_of_two<const N: usize>(first: u64) -> [u64; N] {
     let mut bounds = [first; N];
@@ -30,7 +30,7 @@ const fn powers_of_two<const N: usize>(first: u64) -> [u64; N] {
     bounds
 }
 
-/// A histogram of each class: its name, that of its quantiles, help, and which it is.
+/// A histogram of each class: its name, that of its percentiles, help, and which it is.
 type ClassHistogram = (
     &'static str,
     &'static str,
@@ -41,13 +41,13 @@ type ClassHistogram = (
 const CLASS_HISTOGRAMS: [ClassHistogram; 2] = [
     (
         "gpuio_request_wait_seconds",
-        "gpuio_request_wait_quantile_seconds",
+        "gpuio_request_wait_percentile_seconds",
         "From a request's turn in its stream to its first slice",
         |class| &class.wait_ns,
     ),
     (
         "gpuio_request_service_seconds",
-        "gpuio_request_service_quantile_seconds",
+        "gpuio_request_service_percentile_seconds",
         "From a request's first slice to its end",
         |class| &class.service_ns,
     ),
@@ -86,7 +86,7 @@ fn classes(text: &mut Text, snapshot: &Snapshot) {
         "counter",
         rows.iter().map(|(labels, rows)| (&labels[..], &rows[..])),
     );
-    for (name, quantiles, help, select) in CLASS_HISTOGRAMS {
+    for (name, percentiles, help, select) in CLASS_HISTOGRAMS {
         text.family(name, "histogram", &format!("{help}, in buckets."));
         for (class, figures) in all {
             let histogram = select(figures);
@@ -102,7 +102,7 @@ fn classes(text: &mut Text, snapshot: &Snapshot) {
             );
         }
         text.family(
-            quantiles,
+            percentiles,
             "gauge",
             &format!("{help}, since the start; none if there is none."),
         );
@@ -111,9 +111,9 @@ fn classes(text: &mut Text, snapshot: &Snapshot) {
             if histogram.count() == 0 {
                 continue;
             }
-            for (quantile, label) in QUANTILES {
-                let labels = [("class", class), ("quantile", label)];
-                text.sample(quantiles, &labels, Seconds(histogram.quantile(quantile)));
+            for (quantile, label) in PERCENTILES {
+                let labels = [("class", class), ("percentile", label)];
+                text.sample(percentiles, &labels, Seconds(histogram.quantile(quantile)));
             }
         }
     }
