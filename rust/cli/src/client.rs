@@ -4,6 +4,7 @@ use crate::Failure;
 use gpuio_core::config::StatsEndpoint;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// For the whole of it. A program's service may take two seconds to answer.
@@ -11,17 +12,17 @@ const TIME: Duration = Duration::from_secs(5);
 /// Most that is read.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
-/// The body of a page.
+/// The body of a page. Gives up early once `stop` is set and a signal has come.
 ///
 /// # Errors
 /// `Nobody` if nothing listens, `General` if what listens does not answer as an endpoint does.
-pub fn get(at: &StatsEndpoint, page: &str) -> Result<String, Failure> {
+pub fn get(at: &StatsEndpoint, page: &str, stop: &AtomicBool) -> Result<String, Failure> {
     let socket = connect(at).map_err(|error| {
         let hint = "is the program running, and with this stats_endpoint?";
         Failure::Nobody(format!("nothing answers at {at}: {error}; {hint}"))
     })?;
     let request = format!("GET {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let answer = exchange(&socket, request.as_bytes())
+    let answer = exchange(&socket, request.as_bytes(), stop)
         .map_err(|error| Failure::General(format!("{at} does not answer: {error}")))?;
     body(&answer).map_err(|what| {
         let message = format!("what listens at {at} is no gpuio program: {what}");
@@ -44,7 +45,7 @@ fn connect(at: &StatsEndpoint) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn exchange(mut socket: &Socket, request: &[u8]) -> io::Result<Vec<u8>> {
+fn exchange(mut socket: &Socket, request: &[u8], stop: &AtomicBool) -> io::Result<Vec<u8>> {
     socket.write_all(request)?;
     let deadline = Instant::now() + TIME;
     let mut answer = Vec::new();
@@ -63,6 +64,7 @@ fn exchange(mut socket: &Socket, request: &[u8]) -> io::Result<Vec<u8>> {
             Ok(count) => answer.extend_from_slice(&piece[..count]),
             // A timeout is WouldBlock; the loop looks at the clock.
             Err(error) => match error.kind() {
+                ErrorKind::Interrupted if stop.load(Ordering::Relaxed) => return Err(error),
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                 _ => return Err(error),
             },

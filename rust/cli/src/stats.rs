@@ -29,7 +29,7 @@ pub fn run(options: &StatsOptions) -> Result<(), Failure> {
     let mut before: Option<(FiguresOf, Instant)> = None;
     while !stop.load(Ordering::Relaxed) {
         let looked = Instant::now();
-        let json = match look(options, before.is_some()) {
+        let json = match look(options, before.is_some(), &stop) {
             Err(_) if stop.load(Ordering::Relaxed) => break,
             outcome => outcome?,
         };
@@ -69,9 +69,10 @@ fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
 
 /// The program's JSON. One that answered before and now breaks off is asked once more: it may be
 /// about to end, and then nobody listens any more.
-fn look(options: &StatsOptions, is_again: bool) -> Result<String, Failure> {
-    let get = || client::get(&options.endpoint, "/stats.json");
-    match get().or_else(|failure| if is_again { get() } else { Err(failure) }) {
+fn look(options: &StatsOptions, is_again: bool, stop: &AtomicBool) -> Result<String, Failure> {
+    let get = || client::get(&options.endpoint, "/stats.json", stop);
+    let may_retry = || is_again && !stop.load(Ordering::Relaxed);
+    match get().or_else(|failure| if may_retry() { get() } else { Err(failure) }) {
         Err(Failure::Nobody(_)) if is_again => {
             let message = format!("the program at {} has ended", options.endpoint);
             Err(Failure::Ended(message))
