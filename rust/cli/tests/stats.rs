@@ -131,6 +131,39 @@ fn the_second_look_has_rates_and_ctrl_c_ends_it_well() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+/// `script` gives the program a terminal. It belongs to every Debian; elsewhere it may be missing.
+#[test]
+fn on_a_terminal_tables_replace_each_other() {
+    let endpoint = endpoint(&any_port());
+    let binary = env!("CARGO_BIN_EXE_gpuio");
+    let line = format!(
+        "{binary} stats --interval 0.1 --endpoint {}",
+        endpoint.address()
+    );
+    let mut command = Command::new("script");
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::null());
+    let Ok(mut child) = command.stdout(Stdio::piped()).spawn() else {
+        eprintln!("not tested: there is no program called script");
+        return;
+    };
+    let mut shown = Vec::new();
+    let mut out = child.stdout.take().unwrap();
+    let mut piece = [0; 4096];
+    while text(&shown).matches("\u{1b}[J").count() < 3 {
+        let count = out.read(&mut piece).unwrap();
+        assert!(count > 0, "it ended: {}", text(&shown));
+        shown.extend_from_slice(&piece[..count]);
+    }
+    drop(endpoint);
+    out.read_to_end(&mut shown).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    let shown = text(&shown);
+    assert_eq!(shown.matches("\u{1b}[2J").count(), 1, "{shown}");
+    assert!(shown.matches("\u{1b}[H").count() >= 3, "{shown}");
+}
+
 #[test]
 fn a_program_that_ends_is_told_from_one_that_never_was() {
     let endpoint = endpoint(&any_port());

@@ -2,8 +2,8 @@
 //!
 //! One thread accepts; each connection has a thread of its own for as long as it takes, at most
 //! [`MAX_CONNECTIONS`] at a time. Others wait in the system's queue. Everything a client can make
-//! last or grow is bounded: 8 KiB of request, [`serve::TIME_TO_ASK`] to send it,
-//! [`serve::TIME_TO_TAKE`] to take the answer, one request a connection.
+//! last or grow is bounded: 8 KiB of request, a second to send it, a second to take the answer,
+//! one request a connection.
 
 mod http;
 mod listener;

@@ -9,9 +9,9 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 /// From the connection to the end of the request's head.
-pub const TIME_TO_ASK: Duration = Duration::from_secs(1);
+const TIME_TO_ASK: Duration = Duration::from_secs(1);
 /// For the client to take the answer.
-pub const TIME_TO_TAKE: Duration = Duration::from_secs(1);
+const TIME_TO_TAKE: Duration = Duration::from_secs(1);
 /// For the client to close after the answer.
 const TIME_TO_CLOSE: Duration = Duration::from_millis(250);
 

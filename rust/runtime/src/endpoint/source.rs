@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the service is waited for. It answers between two turns, so this is long.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Asks a context's service. It outlives neither the service nor keeps the context alive: once
 /// that has gone, asking fails.
@@ -25,7 +25,7 @@ impl ContextFigures {
         Self { commands, wake }
     }
 
-    /// The figures now. Waits for the service, at most [`PATIENCE`].
+    /// The figures now. Waits for the service, at most two seconds.
     ///
     /// # Errors
     /// `Timeout` if the service does not answer in time, `Busy` if too much waits for it, `General`
