@@ -5,7 +5,10 @@ mod reader;
 
 use gpuio_core::exposition::{DeviceSnapshot, EngineCounters, Snapshot};
 use gpuio_core::scheduling::histogram::MAX_VALUE;
-use gpuio_core::scheduling::RequestClass;
+use gpuio_core::scheduling::{
+    DeviceId, DeviceLimits, EngineKind, RegionId, Request, RequestClass, RequestKind, Scheduler,
+    SchedulerOptions, SchedulerPolicy, StreamId,
+};
 use proptest::prelude::*;
 use reader::{read, Sample};
 
@@ -164,6 +167,58 @@ proptest! {
         prop_assert_eq!(&json["scheduler"]["retries"], snapshot.figures.retries);
         prop_assert_eq!(json.get("engines").is_some(), snapshot.engines.is_some());
     }
+}
+
+#[test]
+fn a_device_of_a_scheduler_shows_its_queue_and_its_limits() {
+    let limits = DeviceLimits {
+        depth: 2,
+        bulk_depth: 1,
+        slice_bytes: 4096,
+        batch_count: 1,
+    };
+    let options = SchedulerOptions {
+        policy: SchedulerPolicy::Fifo,
+        devices: vec![DeviceLimits::default(), limits],
+        adapts_limits: false,
+        ..SchedulerOptions::default()
+    };
+    let mut scheduler = Scheduler::new(options).unwrap();
+    let request = Request {
+        kind: RequestKind::Read,
+        engine: EngineKind::Localio,
+        device: DeviceId(1),
+        src: RegionId(1),
+        dst: RegionId(2),
+        src_offset: 0,
+        dst_offset: 0,
+        length_bytes: 512,
+        stream: StreamId::NONE,
+        class: RequestClass::TrainingFw,
+        qos: None,
+        user_data: 0,
+    };
+    for _ in 0..5 {
+        scheduler.submit(request, 0).unwrap();
+    }
+    let mut slices = Vec::new();
+    while let Some(device) = scheduler.next_device() {
+        scheduler.dispatch(device, 0, &mut slices);
+    }
+    let device = DeviceSnapshot::of(&scheduler, DeviceId(1), "a disk".into());
+    assert_eq!((device.id, device.name.as_str()), (1, "a disk"));
+    assert_eq!((device.waiting, device.in_flight), (3, 2));
+    assert_eq!((device.depth, device.bulk_depth), (2, 1));
+    assert_eq!((device.slice_bytes, device.batch_count), (4096, 1));
+    let snapshot = Snapshot {
+        figures: scheduler.figures().clone(),
+        devices: vec![device],
+        ..Snapshot::default()
+    };
+    let samples = read(&snapshot.prometheus()).unwrap();
+    let labels = [("class", "TRAINING_FW")];
+    let submitted = value(&samples, "gpuio_requests_submitted_total", &labels);
+    assert_eq!(submitted.map(|it| it.value), Some(5.0));
 }
 
 /// One class, one value: 1.5 us. And a device whose name is all that has to be escaped.

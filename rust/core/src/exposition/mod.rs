@@ -21,7 +21,7 @@ mod prometheus;
 pub use counters::{EngineCounters, L1Counters, L2Counters, ServiceCounters};
 pub use prometheus::CONTENT_TYPE;
 
-use crate::scheduling::Figures;
+use crate::scheduling::{DeviceId, Figures, Scheduler};
 use std::fmt;
 
 /// One device's queue, at one moment.
@@ -43,6 +43,24 @@ pub struct DeviceSnapshot {
     pub slice_bytes: u64,
     /// Slices that one submission tries to carry.
     pub batch_count: u64,
+}
+
+impl DeviceSnapshot {
+    /// A device of a scheduler, at this moment. No such device is a defect of the caller, and
+    /// panics, as in [`Scheduler::limits`].
+    pub fn of(scheduler: &Scheduler, device: DeviceId, name: String) -> Self {
+        let limits = scheduler.limits(device);
+        Self {
+            id: device.0,
+            name,
+            waiting: scheduler.waiting_count(device) as u64,
+            in_flight: scheduler.in_flight(device).into(),
+            depth: limits.depth.into(),
+            bulk_depth: limits.bulk_depth.into(),
+            slice_bytes: limits.slice_bytes,
+            batch_count: limits.batch_count.into(),
+        }
+    }
 }
 
 /// Everything that is counted, at one moment. Counts begin with the context.
