@@ -1,4 +1,5 @@
-# Runs cargo: target `gpuio_cargo` makes GPUIO_ARCHIVE, the Rust core plus the compiled cpp/src.
+# Runs cargo: target `gpuio_cargo` makes GPUIO_ARCHIVE, the Rust core plus the compiled cpp/src;
+# target `gpuio_cli` makes GPUIO_PROGRAM, the program gpuio.
 #
 # Sets for the tests: GPUIO_CARGO_ENV (a command prefix), GPUIO_CARGO_FLAGS.
 include_guard()
@@ -87,3 +88,22 @@ add_custom_command(
   USES_TERMINAL
   VERBATIM)
 add_custom_target(gpuio_cargo ALL DEPENDS "${GPUIO_ARCHIVE}")
+
+# Not under a sanitizer: the tests of the program build it for themselves.
+if(GPUIO_BUILD_CLI AND NOT gpuio_sanitizers)
+  set(GPUIO_PROGRAM "${gpuio_archive_dir}/gpuio")
+  add_custom_command(
+    OUTPUT "${GPUIO_PROGRAM}"
+    DEPENDS ${gpuio_manifests}
+    DEPFILE "${gpuio_archive_dir}/gpuio.d"
+    COMMAND ${GPUIO_CARGO_ENV} ${GPUIO_CARGO} build --profile ${gpuio_profile} -p gpuio-cli
+      ${GPUIO_CARGO_FLAGS}
+    COMMAND ${CMAKE_COMMAND} -E touch "${GPUIO_PROGRAM}"
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+    COMMENT "cargo build of the program gpuio (${gpuio_profile})"
+    USES_TERMINAL
+    VERBATIM)
+  add_custom_target(gpuio_cli ALL DEPENDS "${GPUIO_PROGRAM}")
+  # One after the other: cargo would make the second one wait anyway.
+  add_dependencies(gpuio_cli gpuio_cargo)
+endif()

@@ -16,6 +16,10 @@ if(NOT BUILD_SHARED_LIBS)
   install(FILES "${GPUIO_ARCHIVE}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
 
+if(GPUIO_PROGRAM)
+  install(PROGRAMS "${GPUIO_PROGRAM}" DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+
 set(gpuio_config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/gpuio")
 install(EXPORT gpuioTargets NAMESPACE gpuio:: DESTINATION "${gpuio_config_dir}")
 if(GPUIO_HAS_CUDA)

@@ -5,6 +5,7 @@ option(BUILD_SHARED_LIBS "Build libgpuio.so (ON) or install the static archive (
 option(GPUIO_BUILD_TESTS "Build the tests and register them with CTest" ${PROJECT_IS_TOP_LEVEL})
 option(GPUIO_BUILD_EXAMPLES "Build the example programs" ${PROJECT_IS_TOP_LEVEL})
 option(GPUIO_BUILD_BENCHES "Build the benchmarks" OFF)
+option(GPUIO_BUILD_CLI "Build the program gpuio" ${PROJECT_IS_TOP_LEVEL})
 option(GPUIO_INSTALL "Create the install rules" ${PROJECT_IS_TOP_LEVEL})
 option(GPUIO_WERROR "Treat compiler warnings as errors; meant for working on gpuio" OFF)
 option(GPUIO_CARGO_OFFLINE "Forbid cargo to use the network" OFF)

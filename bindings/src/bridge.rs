@@ -2,9 +2,9 @@
 
 use crate::handles::{
     array_close, array_flush, array_open, array_prefetch, array_read, array_stats, array_write,
-    config_of, context_kernels_launched, context_open, context_pause_service, context_settle,
-    context_sleeps, context_stop_service, context_wait_for_kernels, device_of, list_devices,
-    ArraySlot, ContextSlot,
+    config_of, context_kernels_launched, context_metrics, context_open, context_pause_service,
+    context_settle, context_sleeps, context_stats_endpoint, context_stop_service,
+    context_wait_for_kernels, device_of, list_devices, ArraySlot, ContextSlot,
 };
 
 #[cxx::bridge(namespace = "gpuio::bridge")]
@@ -100,6 +100,8 @@ pub mod ffi {
         fn context_kernels_launched(context: &ContextSlot);
         fn context_wait_for_kernels(context: &ContextSlot, status: &mut Status);
         fn context_settle(context: &ContextSlot, status: &mut Status);
+        fn context_metrics(context: &ContextSlot, as_json: bool, status: &mut Status) -> String;
+        fn context_stats_endpoint(context: &ContextSlot) -> String;
         fn context_pause_service(context: &ContextSlot, paused: bool);
         fn context_stop_service(context: &ContextSlot);
         fn context_sleeps(context: &ContextSlot) -> u64;

@@ -113,6 +113,23 @@ pub fn context_settle(context: &ContextSlot, status: &mut Status) {
     guard(status, || context.get()?.settle());
 }
 
+/// `Context::snapshot`, as Prometheus' text or as JSON.
+pub fn context_metrics(context: &ContextSlot, as_json: bool, status: &mut Status) -> String {
+    guard(status, || {
+        let snapshot = context.get()?.snapshot()?;
+        Ok(match as_json {
+            true => snapshot.json(),
+            false => snapshot.prometheus(),
+        })
+    })
+}
+
+/// See `Context::stats_endpoint`; "off" for an empty slot.
+pub fn context_stats_endpoint(context: &ContextSlot) -> String {
+    let at = context.0.as_ref().map(|context| context.stats_endpoint());
+    at.unwrap_or_default().to_string()
+}
+
 /// For tests of deadlines.
 pub fn context_pause_service(context: &ContextSlot, paused: bool) {
     if let Some(context) = &context.0 {

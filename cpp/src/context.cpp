@@ -73,6 +73,7 @@ rust::Vec<bridge::Setting> settings_of(const Config& config) {
     settings.add("prefetch", config.prefetch);
     settings.add("prefetch_window_bytes", config.prefetch_window_bytes);
     settings.add("copy_engine_bytes", config.copy_engine_bytes);
+    settings.add("stats_endpoint", config.stats_endpoint);
     return std::move(settings.entries());
 }
 
@@ -151,6 +152,17 @@ void ContextImpl::synchronize() {
     bridge::context_settle(*core_, status);
     if (std::exception_ptr thrown = executor_.take_exception()) std::rethrow_exception(thrown);
     check(status);
+}
+
+std::string ContextImpl::metrics(bool as_json) const {
+    bridge::Status status;
+    const rust::String text = bridge::context_metrics(*core_, as_json, status);
+    check(status);
+    return std::string(text);
+}
+
+std::string ContextImpl::stats_endpoint() const {
+    return std::string(bridge::context_stats_endpoint(*core_));
 }
 
 void ContextImpl::pause_service(bool paused) { bridge::context_pause_service(*core_, paused); }

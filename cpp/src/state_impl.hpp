@@ -29,6 +29,8 @@ public:
     void note_launch() override;
     void wait_for_kernels() override;
     void synchronize() override;
+    std::string metrics(bool as_json) const override;
+    std::string stats_endpoint() const override;
     void pause_service(bool paused) override;
     void stop_service() override;
     std::uint64_t service_sleeps() const override;

@@ -64,6 +64,10 @@ struct Config {
     /// waiting lanes [256 KiB]. Larger pages can stall while the program calls CUDA functions that
     /// wait for kernels, such as cudaFree.
     std::optional<std::uint64_t> copy_engine_bytes;
+    /// Where live figures are served over HTTP: "127.0.0.1:9464", "unix:/run/app.sock"; port 0 is
+    /// any, `Context::stats_endpoint` tells which. An address that other machines may reach takes
+    /// the word "public:" before it ["off"].
+    std::optional<std::string> stats_endpoint;
 };
 
 }  // namespace gpuio

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,8 @@ public:
     /// `device` is "host", also until no kernel of another context runs; so does its end on a GPU,
     /// because CUDA allocates and frees such memory only then.
     /// \throws Error kInvalidArgument for a bad configuration, naming the key and where it was set;
-    ///   kNoMemory, kUnsupported (no such device), kNotFound (no such configuration file).
+    ///   kNoMemory, kUnsupported (no such device), kNotFound (no such configuration file), kBusy
+    ///   (`stats_endpoint` is taken).
     explicit Context(const Config& config = {}) : state_(detail::ContextState::open(config)) {}
 
     /// The context that arrays without one share, made with `Config{}` when first used.
@@ -47,6 +49,20 @@ public:
     /// \throws Error the first failure of an access since the last call: its code, array, offset.
     ///   The context can be used on; what was not reached read as `T{}`, or was not written.
     void synchronize() { state_->synchronize(); }
+
+    /// What the context has counted since it was made, in Prometheus' text format 0.0.4: about
+    /// 40 KB. docs/figures.md lists the metrics. May be called while kernels run; waits for the
+    /// service, two seconds at most.
+    /// \throws Error kTimeout, kBusy: the service did not answer in time; kGeneral: it has stopped.
+    std::string metrics() const { return state_->metrics(false); }
+
+    /// The same as one JSON object, with quantiles; durations in nanoseconds.
+    /// \throws Error as `metrics`.
+    std::string metrics_json() const { return state_->metrics(true); }
+
+    /// Where the two are served over HTTP, at /metrics and /stats.json: `Config::stats_endpoint`
+    /// with the port that the system chose; "off" where they are not.
+    std::string stats_endpoint() const { return state_->stats_endpoint(); }
 
     /// For the library's own templates.
     const std::shared_ptr<detail::ContextState>& state() const { return state_; }

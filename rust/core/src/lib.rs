@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod error;
+pub mod exposition;
 pub mod limits;
 mod links;
 pub mod page_entry;

@@ -32,7 +32,12 @@ fn refused(result: gpuio_core::Result<impl std::fmt::Debug>, place: &str, advice
 }
 
 /// Every key with a legal value that is not its default, as a variable and as TOML.
-const OTHER_VALUES: [(&str, &str, &str); 19] = [
+const OTHER_VALUES: [(&str, &str, &str); 20] = [
+    (
+        "stats_endpoint",
+        "unix:/run/gpuio.sock",
+        "'unix:/run/gpuio.sock'",
+    ),
     ("copy_engine_bytes", "32KiB", "32768"),
     ("api_version", "1", "1"),
     ("flags", "0", "0"),
@@ -122,6 +127,7 @@ fn every_key_comes_from_variables_and_from_a_file() {
         (32 << 20, 64 << 20)
     );
     assert_eq!((config.prefetch, config.host_threads), (false, 7));
+    assert_eq!(config.stats_endpoint.to_string(), "unix:/run/gpuio.sock");
     from_file.config_file = from_env.config_file.clone();
     from_file.source = Source::Environment;
     assert_eq!(from_file, from_env);
@@ -134,6 +140,17 @@ fn every_key_comes_from_variables_and_from_a_file() {
         );
     }
     assert!(reference.contains("| `page_bytes` | `GPUIO_PAGE_BYTES` | 64KiB | Bytes of a page"));
+}
+
+#[test]
+fn an_address_that_cannot_be_served_is_refused_with_its_place() {
+    let error = environment(&[("GPUIO_STATS_ENDPOINT", "0.0.0.0:9464")]).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("GPUIO_STATS_ENDPOINT") && text.contains("public:0.0.0.0:9464"));
+    let error = file("stats_endpoint = 9464").unwrap_err();
+    assert!(error.to_string().contains("127.0.0.1:9464"), "{error}");
+    let off = only(environment(&[("GPUIO_STATS_ENDPOINT", "off")]).unwrap());
+    assert_eq!(off.unwrap(), Config::default());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A context: one device, its two tiers of cache, its service thread, its arrays.
 
+use crate::endpoint::{Bound, ContextFigures, Endpoint};
 use crate::l1::{L1Shape, L1};
 use crate::l2::L2;
 use crate::log::Log;
@@ -9,7 +10,8 @@ use crate::service::{
 };
 use crate::shared::SharedBlocks;
 use crate::wake::Wake;
-use gpuio_core::config::{Config, DeviceChoice, LogLevel, FLAG_COUNT_HITS};
+use gpuio_core::config::{Config, DeviceChoice, LogLevel, StatsEndpoint, FLAG_COUNT_HITS};
+use gpuio_core::exposition::Snapshot;
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::localio::LocalIoOptions;
@@ -45,6 +47,8 @@ pub struct Context {
     wake: Arc<Wake>,
     signals: Arc<Signals>,
     thread: Mutex<Thread>,
+    figures: ContextFigures,
+    endpoint: Option<Endpoint>,
 }
 
 /// The service's thread, and what it leaves behind.
@@ -69,8 +73,11 @@ pub struct ArrayHandle {
 pub type Stats = StatsReport;
 
 impl Context {
-    /// Makes a context: allocates both tiers and starts the service.
+    /// Makes a context: allocates both tiers and starts the service, and the server of figures
+    /// where one is configured.
     pub fn new(config: Config) -> Result<Arc<Self>> {
+        // First: what is wrong with the address is cheap to find out.
+        let bound = Bound::new(&config.stats_endpoint)?;
         let device = open_device(&config)?;
         let wake = Arc::new(Wake::new()?);
         let signals = Arc::new(Signals::default());
@@ -98,7 +105,8 @@ impl Context {
         log.line(LogLevel::Info, || {
             format!("a context on {}: {config:?}", device.info().name)
         });
-        Ok(Arc::new(Self {
+        let mut context = Self {
+            figures: ContextFigures::new(commands.clone(), Arc::clone(&wake)),
             config,
             log,
             device,
@@ -106,7 +114,23 @@ impl Context {
             wake,
             signals,
             thread: Mutex::new(Thread::Runs(thread)),
-        }))
+            endpoint: None,
+        };
+        if let Some(bound) = bound {
+            context.serve_figures(bound)?;
+        }
+        Ok(Arc::new(context))
+    }
+
+    fn serve_figures(&mut self, bound: Bound) -> Result<()> {
+        let figures = self.figures.clone();
+        let endpoint = bound.serve(Arc::new(move || figures.snapshot()))?;
+        let at = endpoint.address();
+        self.log.line(LogLevel::Info, || {
+            format!("live figures are served at {at}")
+        });
+        self.endpoint = Some(endpoint);
+        Ok(())
     }
 
     /// The configuration it was made with.
@@ -281,6 +305,19 @@ impl Context {
         self.ask(|reply| Command::Stats(id, reply))
     }
 
+    /// What the context has counted, for monitoring. May be called while kernels run. Waits for the
+    /// service, at most two seconds.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.figures.snapshot()
+    }
+
+    /// Where live figures are served: `stats_endpoint`, with the port that the system chose; `off`
+    /// where they are not.
+    pub fn stats_endpoint(&self) -> StatsEndpoint {
+        let address = self.endpoint.as_ref().map(|it| it.address().clone());
+        address.unwrap_or_default()
+    }
+
     /// For tests of deadlines: the service stands still while this is set.
     #[doc(hidden)]
     pub fn pause_service(&self, paused: bool) {
@@ -383,6 +420,8 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
+        // Before the service: nobody asks it any more.
+        self.endpoint = None;
         self.stop_service();
     }
 }

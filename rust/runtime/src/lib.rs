@@ -11,6 +11,7 @@
 
 mod array;
 pub mod context;
+pub mod endpoint;
 pub mod geometry;
 mod l1;
 pub mod l2;

@@ -40,6 +40,17 @@ const RULES: &[Rule] = &[
         may_be_unsafe: true,
     },
     Rule {
+        name: "gpuio-cli",
+        folder: "rust/cli",
+        below: &[
+            "gpuio-core",
+            "gpuio-memory",
+            "gpuio-engines",
+            "gpuio-runtime",
+        ],
+        may_be_unsafe: false,
+    },
+    Rule {
         name: "gpuio-bindings",
         folder: "bindings",
         below: &["gpuio-core", "gpuio-memory", "gpuio-runtime"],

@@ -48,6 +48,10 @@ public:
     virtual void wait_for_kernels() = 0;
     /// Waits, then throws what failed.
     virtual void synchronize() = 0;
+    /// What was counted, in Prometheus' text format or as JSON.
+    virtual std::string metrics(bool as_json) const = 0;
+    /// Where the same is served.
+    virtual std::string stats_endpoint() const = 0;
     virtual void pause_service(bool paused) = 0;
     virtual void stop_service() = 0;
     virtual std::uint64_t service_sleeps() const = 0;

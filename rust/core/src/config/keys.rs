@@ -1,6 +1,7 @@
 //! The one table of configuration keys. The structures, the readers of variables and files, the
 //! layering and the reference all come from it.
 
+use super::endpoint::StatsEndpoint;
 use super::layer::Source;
 use super::types::{DeviceChoice, LogLevel, PolicyKind};
 use super::value::{Raw, Unit, Value};
@@ -142,5 +143,8 @@ define_keys! {
         l1_capacity_bytes: u64 => u64, Bytes, "memory_pool_size × l1_ratio";
         /// Bytes of L2, the cache in pinned host memory; at least 8 pages.
         l2_capacity_bytes: u64 => u64, Bytes, "memory_pool_size × (1 - l1_ratio)";
+        /// Where live figures are served over HTTP: off, 127.0.0.1:PORT (0: any), unix:PATH, or
+        /// public:ADDRESS:PORT for other machines.
+        stats_endpoint: StatsEndpoint => StatsEndpoint, Plain, "off";
     }
 }

@@ -15,6 +15,7 @@
 //! # Ok::<(), gpuio_core::Error>(())
 //! ```
 
+mod endpoint;
 mod keys;
 mod layer;
 mod reference;
@@ -23,6 +24,7 @@ mod types;
 mod validate;
 mod value;
 
+pub use endpoint::{StatsEndpoint, MAX_SOCKET_PATH_BYTES};
 pub use keys::{Config, ConfigLayer};
 pub use layer::Source;
 pub use reference::reference_markdown;

@@ -1,5 +1,6 @@
 //! Laying the layers over one another.
 
+use super::endpoint::StatsEndpoint;
 use super::keys::{Config, ConfigLayer, Derived, Key, KEYS};
 use super::layer::Source;
 use super::validate;
@@ -65,6 +66,7 @@ impl Config {
             config_file: None,
             l1_capacity_bytes: 0,
             l2_capacity_bytes: 0,
+            stats_endpoint: StatsEndpoint::Off,
         };
         let plain = Self::from_layer(merged, nothing);
         // A share outside 0..1 is refused later; casts from f64 saturate, so nothing wraps here.
@@ -75,6 +77,7 @@ impl Config {
             config_file: merged.config_file.clone(),
             l1_capacity_bytes: merged.l1_capacity_bytes.unwrap_or(whole_pages(l1_share)),
             l2_capacity_bytes: merged.l2_capacity_bytes.unwrap_or(whole_pages(l2_share)),
+            stats_endpoint: merged.stats_endpoint.clone().unwrap_or_default(),
         };
         Self {
             ..Self::from_layer(merged, derived)

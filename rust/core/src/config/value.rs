@@ -1,5 +1,6 @@
 //! From what stands in a file or a variable to a value of a key's type.
 
+use super::endpoint::StatsEndpoint;
 use super::types::{DeviceChoice, LogLevel, PolicyKind};
 use crate::suggest;
 use crate::units::{format_bytes, format_duration_us, parse_bytes, parse_duration_us};
@@ -139,6 +140,19 @@ impl Value for String {
 
     fn show(&self, _: Unit) -> String {
         self.clone()
+    }
+}
+
+impl Value for StatsEndpoint {
+    fn read(raw: Raw<'_>, _: Unit) -> Result<Self, String> {
+        match raw {
+            Raw::Text(text) => Self::parse(text.trim()),
+            _ => mismatch(raw, "a text, such as \"127.0.0.1:9464\""),
+        }
+    }
+
+    fn show(&self, _: Unit) -> String {
+        self.to_string()
     }
 }
 

@@ -43,6 +43,18 @@ impl RequestClass {
         Self::Background,
     ];
 
+    /// The specification's name, without its prefix: what figures are labelled with.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InferenceRealtime => "INFERENCE_REALTIME",
+            Self::TrainingFw => "TRAINING_FW",
+            Self::TrainingBw => "TRAINING_BW",
+            Self::Checkpoint => "CHECKPOINT",
+            Self::EngramSync => "ENGRAM_SYNC",
+            Self::Background => "BACKGROUND",
+        }
+    }
+
     /// The level of this class.
     pub const fn level(self) -> PriorityLevel {
         match self {

@@ -53,7 +53,8 @@ impl Figures {
         &self.classes[class as usize]
     }
 
-    pub(super) fn class_mut(&mut self, class: RequestClass) -> &mut ClassFigures {
+    /// One class's, to count in.
+    pub fn class_mut(&mut self, class: RequestClass) -> &mut ClassFigures {
         &mut self.classes[class as usize]
     }
 

@@ -58,6 +58,25 @@ impl Histogram {
         self.count
     }
 
+    /// The sum of all values, unless it left 64 bits: then the largest number.
+    pub const fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// For each of the bounds, which ascend, how many values are smaller. Exact for a bound below
+    /// twice [`STEPS`] and for `1000 << k`, where a step begins; for others too few by the values
+    /// of the step that the bound lies in.
+    pub fn below<const N: usize>(&self, bounds: &[u64; N]) -> [u64; N] {
+        let (mut bucket, mut seen) = (0, 0);
+        bounds.map(|bound| {
+            while bucket < BUCKET_COUNT && last_of(bucket) < bound {
+                seen += self.counts[bucket];
+                bucket += 1;
+            }
+            seen
+        })
+    }
+
     /// The largest, exactly; 0 if there is none.
     pub const fn max(&self) -> u64 {
         self.max
@@ -130,6 +149,15 @@ mod tests {
             prop_assert!(found >= exact, "{} < {}", found, exact);
             prop_assert!(found - exact <= exact / STEPS, "{} for {}", found, exact);
             prop_assert_eq!(histogram.quantile(1.0), histogram.max());
+        }
+
+        #[test]
+        fn counts_below_are_exact(values in values(), shift in 0u32..25, small in 0..128u64) {
+            let exact = |bound: u64| values.iter().filter(|value| **value < bound).count() as u64;
+            let mut bounds = [small, 1000 << shift, u64::MAX];
+            bounds.sort_unstable();
+            prop_assert_eq!(of(&values).below(&bounds), bounds.map(exact));
+            prop_assert_eq!(of(&values).sum(), values.iter().sum::<u64>());
         }
 
         #[test]
