@@ -3,6 +3,7 @@
 use crate::l1::{L1Shape, L1};
 use crate::l2::L2;
 use crate::log::Log;
+use crate::requests::Requests;
 use crate::service::jobs::{Piece, Reply};
 use crate::service::{
     Command, Core, Fills, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
@@ -279,6 +280,11 @@ impl Context {
     pub fn stats(&self, array: Option<&ArrayHandle>) -> Result<Stats> {
         let id = array.map(|array| array.opened.id);
         self.ask(|reply| Command::Stats(id, reply))
+    }
+
+    /// Users' requests to this context.
+    pub fn requests(&self) -> Arc<Requests> {
+        todo!()
     }
 
     /// For tests of deadlines: the service stands still while this is set.

@@ -15,6 +15,7 @@ pub mod geometry;
 mod l1;
 pub mod l2;
 mod log;
+pub mod requests;
 mod service;
 pub mod settings;
 mod shared;
