@@ -19,6 +19,7 @@ pub mod requests;
 mod service;
 pub mod settings;
 mod shared;
+mod traffic;
 mod wake;
 
 pub use context::{devices, ArrayHandle, Context, Stats};
