@@ -14,6 +14,9 @@ enum class LogLevel : int { kOff = 0, kError, kWarn, kInfo, kDebug, kTrace };
 /// Which page leaves L2 when room is needed.
 enum class CachePolicy : int { kLru = 0, kClock, kSieve, kS3Fifo };
 
+/// In which order transfers and requests go out; docs/scheduling.md compares them.
+enum class SchedulerPolicy : int { kFifo = 0, kPriority, kDeadline, kAdaptive };
+
 /// A `Config::flags` bit: accesses that hit are counted, too (`Stats::l1_hits`). Costs an atomic
 /// add an access.
 inline constexpr std::uint32_t kFlagCountHits = 1;
@@ -63,6 +66,10 @@ struct Config {
     /// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the waiting
     /// warp [64 KiB].
     std::optional<std::uint64_t> copy_engine_bytes;
+    /// In which order transfers and requests go out [adaptive].
+    std::optional<SchedulerPolicy> scheduler_policy;
+    /// Most requests that have not ended, 1 to 1,048,576 [65,536].
+    std::optional<std::uint32_t> queued_requests_max;
 };
 
 }  // namespace gpuio

@@ -6,11 +6,14 @@ use crate::log::Log;
 use crate::requests::Requests;
 use crate::service::jobs::{Piece, Reply};
 use crate::service::{
-    Command, Core, Fills, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
+    Command, Core, Fills, OpenArray, Opened, Purpose, Service, ServiceStats, Signals, StatsReport,
 };
 use crate::shared::SharedBlocks;
+use crate::traffic::{Queues, Traffic};
 use crate::wake::Wake;
 use gpuio_core::config::{Config, DeviceChoice, LogLevel, FLAG_COUNT_HITS};
+use gpuio_core::scheduling::retry::RetryPolicy;
+use gpuio_core::scheduling::{DeviceLimits, SchedulerOptions};
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::localio::LocalIoOptions;
@@ -34,6 +37,10 @@ const GRACE: Duration = Duration::from_secs(5);
 const STREAMS_IN_L2: u64 = 8;
 /// What all cursors have brought ahead is no more than this part of L1.
 const CURSORS_AHEAD_IN_L1: u32 = 4;
+/// Longest transfer at a time on storage: as much as a fill or a read-ahead asks for at once.
+const SLICE_BYTES: u64 = 1 << 20;
+/// Longest copy at a time.
+const COPY_BYTES: u64 = 256 << 10;
 /// How often a waiting host looks whether the service is alive.
 const HEARTBEAT: Duration = Duration::from_millis(100);
 
@@ -434,28 +441,25 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         },
     };
     let l1 = L1::new(Arc::clone(device), shape, shared.device_addresses())?;
-    let engines = Engines::new(EnginesOptions {
-        localio: LocalIoOptions {
-            queue_depth: config.queue_depth,
-            registered_arena: Some(l2.arena()),
-            ..LocalIoOptions::default()
-        },
-        ..EnginesOptions::default()
-    });
+    let traffic = open_traffic(config, l2.arena())?;
     // The host device has no copy engine: there the waiting thread copies pages of any size.
     let copy_engine_bytes = match device.stream() {
         0 => u64::MAX,
         _ => config.copy_engine_bytes,
     };
     let fills = Fills::new(l2.frame_count());
+    let loading = vec![None; l2.frame_count() as usize];
     Ok(Core {
         device: Arc::clone(device),
         l1,
         l2,
         shared,
-        engines,
+        traffic,
+        own_errands: 0,
+        own_errands_max: own_errands_max(config),
+        loading,
+        epoch: Instant::now(),
         arrays: Vec::new(),
-        transfers: Default::default(),
         fills,
         waiters: HashMap::new(),
         stalled: VecDeque::new(),
@@ -468,6 +472,45 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         writes: 0,
         last_write_error: None,
         stats: ServiceStats::default(),
-        completions: Vec::new(),
     })
+}
+
+/// Errands of the context itself at a time.
+fn own_errands_max(config: &Config) -> usize {
+    2 * (config.request_slots + config.queue_depth) as usize
+}
+
+/// The scheduler over the engines. `arena` is the memory that most transfers use.
+fn open_traffic(config: &Config, arena: (usize, usize)) -> Result<Traffic<Engines, Purpose>> {
+    let engines = Engines::new(EnginesOptions {
+        localio: LocalIoOptions {
+            queue_depth: config.queue_depth,
+            registered_arena: Some(arena),
+            ..LocalIoOptions::default()
+        },
+        ..EnginesOptions::default()
+    });
+    let depth = config.queue_depth;
+    let storage = DeviceLimits {
+        depth,
+        bulk_depth: (depth / 2).max(1),
+        slice_bytes: SLICE_BYTES,
+        batch_count: 1,
+    };
+    // Copies are done one after the other by the service itself: short, so that it can turn to
+    // something urgent between two.
+    let memory = DeviceLimits {
+        slice_bytes: COPY_BYTES,
+        ..DeviceLimits::default()
+    };
+    let options = SchedulerOptions {
+        policy: config.scheduler_policy,
+        queued_max: config.queued_requests_max as usize + own_errands_max(config),
+        retry: RetryPolicy {
+            total_deadline_us: config.io_timeout_us,
+            ..RetryPolicy::default()
+        },
+        ..SchedulerOptions::default()
+    };
+    Traffic::new(engines, Queues::new(memory, storage, storage), options)
 }

@@ -5,6 +5,7 @@ use super::layer::Source;
 use super::types::{DeviceChoice, LogLevel, PolicyKind};
 use super::value::{Raw, Unit, Value};
 use super::API_VERSION;
+use crate::scheduling::SchedulerPolicy;
 
 /// A key, as the readers and the reference need it.
 pub(super) struct Key {
@@ -133,6 +134,10 @@ define_keys! {
         /// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the
         /// waiting warp.
         copy_engine_bytes: u64 = 256 << 10, Bytes;
+        /// In which order transfers go out: fifo, priority, deadline or adaptive.
+        scheduler_policy: SchedulerPolicy = SchedulerPolicy::Adaptive, Plain;
+        /// Most requests of users that have not ended: 1 to 1048576.
+        queued_requests_max: u32 = 1 << 16, Plain;
     }
     derived {
         /// The TOML file to read; not legal in the file itself.

@@ -2,7 +2,7 @@
 //!
 //! It takes turns at everything that may have something for it — faults, engines, copies,
 //! acknowledgements, jobs — and when nothing has, first spins a little and then sleeps until an
-//! engine finishes, a kernel rings the doorbell, or the host sends a command.
+//! engine finishes, a retry is due, a kernel rings the doorbell, or the host sends a command.
 
 mod answers;
 mod core;
@@ -17,10 +17,10 @@ mod writes;
 pub use self::core::{Core, ServiceStats};
 pub use fills::Fills;
 pub use open::{OpenArray, Opened};
+pub use transfers::Purpose;
 
 use crate::wake::Wake;
 use gpuio_core::{Error, ErrorCode, Result};
-use gpuio_engines::engine::Engine;
 use gpuio_memory::layout::StatisticsShard;
 use jobs::{BulkRead, BulkWrite, Close, Failure, Flush, Job, LoadPinned, Piece, Prefetch};
 use jobs::{Reply, Settle, Turn};
@@ -168,8 +168,7 @@ impl Service {
         let mut moved = self.core.serve_faults();
         moved |= self.take_commands();
         moved |= self.run_jobs();
-        self.core.engines.submit();
-        moved |= self.core.poll_engines();
+        moved |= self.core.run_traffic();
         moved |= self.core.poll_copies();
         moved |= self.core.poll_acknowledged();
         moved
@@ -187,8 +186,9 @@ impl Service {
             } else {
                 SLEEP_US
             };
-            self.wake
-                .wait_beside(&self.core.engines.readable_fds(), timeout_us);
+            let timer_us = self.core.timer_us().unwrap_or(u64::MAX);
+            let bells = self.core.traffic.readable_fds();
+            self.wake.wait_beside(&bells, timeout_us.min(timer_us));
             self.wake.answer();
         }
         self.core.shared.announce_awake();

@@ -5,7 +5,7 @@
 
 use super::page_wait::PageWait;
 use super::pull::{Pull, Pulled};
-use super::{Job, Turn};
+use super::{Job, Turn, JOB_CLASS};
 use crate::array::Placement;
 use crate::l2::{Lease, PageKey};
 use crate::service::core::Core;
@@ -139,7 +139,7 @@ impl BulkRead {
         if !self.wait.is_waiting() {
             let ahead = self.next_page..self.end_page.min(self.next_page + AHEAD_PAGES);
             let most = u64::from(core.l2.frame_count() / 4);
-            core.read_ahead(self.array, ahead.take(most as usize));
+            core.read_ahead(self.array, ahead.take(most as usize), JOB_CLASS);
         }
         let frame = self.wait.frame(core, key, id)?;
         if frame.is_some() {
