@@ -2,9 +2,10 @@
 
 use crate::l1::{L1Shape, L1};
 use crate::l2::L2;
+use crate::line::Line;
 use crate::log::Log;
-use crate::requests::Requests;
-use crate::service::jobs::{Piece, Reply};
+use crate::requests::{Desk, Requests};
+use crate::service::jobs::Piece;
 use crate::service::{
     Command, Core, Fills, OpenArray, Opened, Purpose, Service, ServiceStats, Signals, StatsReport,
 };
@@ -23,15 +24,13 @@ use gpuio_memory::device::{Device, DeviceInfo};
 use gpuio_memory::host::HostDevice;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{channel, sync_channel, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{channel, sync_channel, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Commands that may wait for the service.
 const COMMAND_QUEUE: usize = 1024;
-/// How much longer than the service the host waits before it gives the service up.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// A stream's read-ahead gets no more than this part of L2.
 const STREAMS_IN_L2: u64 = 8;
@@ -41,17 +40,14 @@ const CURSORS_AHEAD_IN_L1: u32 = 4;
 const SLICE_BYTES: u64 = 1 << 20;
 /// Longest copy at a time.
 const COPY_BYTES: u64 = 256 << 10;
-/// How often a waiting host looks whether the service is alive.
-const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// See the module's comment. Shared by its arrays; the last one ends it.
 pub struct Context {
     config: Config,
     log: Log,
     device: Arc<dyn Device>,
-    commands: SyncSender<Command>,
-    wake: Arc<Wake>,
-    signals: Arc<Signals>,
+    line: Line,
+    requests: Arc<Requests>,
     thread: Mutex<Thread>,
 }
 
@@ -73,6 +69,13 @@ pub struct ArrayHandle {
     writable: bool,
 }
 
+impl ArrayHandle {
+    /// Whether it may be written.
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+}
+
 /// Counters of an array's context, and of the array.
 pub type Stats = StatsReport;
 
@@ -82,16 +85,16 @@ impl Context {
         let device = open_device(&config)?;
         let wake = Arc::new(Wake::new()?);
         let signals = Arc::new(Signals::default());
-        let core = build_core(&config, &device, &wake)?;
         let (commands, receiver) = sync_channel(COMMAND_QUEUE);
-        let timeout = Duration::from_micros(config.io_timeout_us);
-        let service = Service::new(
-            core,
-            receiver,
-            Arc::clone(&wake),
-            Arc::clone(&signals),
-            timeout,
-        );
+        let line = Line {
+            commands,
+            wake: Arc::clone(&wake),
+            signals: Arc::clone(&signals),
+            timeout: Duration::from_micros(config.io_timeout_us),
+        };
+        let (requests, desk) = Requests::new(&config, line.clone(), &device)?;
+        let core = build_core(&config, &device, &wake, desk)?;
+        let service = Service::new(core, receiver, wake, signals, line.timeout);
         let thread = std::thread::Builder::new()
             .name("gpuio-service".into())
             .spawn(move || service.run_to_the_end())
@@ -110,9 +113,8 @@ impl Context {
             config,
             log,
             device,
-            commands,
-            wake,
-            signals,
+            line,
+            requests,
             thread: Mutex::new(Thread::Runs(thread)),
         }))
     }
@@ -155,10 +157,10 @@ impl Context {
             prefetch_pages,
             counts_hits: self.config.flags & FLAG_COUNT_HITS != 0,
         };
-        let opened = self.ask(|reply| Command::Open(request, reply))?;
+        let opened = self.line.ask(|reply| Command::Open(request, reply))?;
         if opened.pinned != 0 {
-            if let Err(error) = self.ask(|reply| Command::Fill(opened.id, reply)) {
-                self.ask(|reply| Command::Close(opened.id, reply))?;
+            if let Err(error) = self.line.ask(|reply| Command::Fill(opened.id, reply)) {
+                self.line.ask(|reply| Command::Close(opened.id, reply))?;
                 return Err(error);
             }
         }
@@ -170,7 +172,9 @@ impl Context {
     /// Writes back what was written to the array, and closes it. No kernel uses it any more. A
     /// failure is logged as well, since destructors cannot report it.
     pub fn close(&self, array: &ArrayHandle) -> Result<()> {
-        let closed = self.ask(|reply| Command::Close(array.opened.id, reply));
+        let closed = self
+            .line
+            .ask(|reply| Command::Close(array.opened.id, reply));
         if let Err(error) = &closed {
             self.log.line(LogLevel::Error, || {
                 format!("closing an array lost data: {error}")
@@ -184,7 +188,8 @@ impl Context {
         if !array.writable {
             return Ok(());
         }
-        self.ask(|reply| Command::Flush(array.opened.id, reply))
+        self.line
+            .ask(|reply| Command::Flush(array.opened.id, reply))
     }
 
     /// Reads bytes of an array. No kernel writes to it. Blocks.
@@ -203,14 +208,15 @@ impl Context {
         }
         let (pieces, receiver) = channel();
         let length = buffer.len() as u64;
-        self.send(Command::Read(array.opened.id, first_byte, length, pieces))?;
+        self.line
+            .send(Command::Read(array.opened.id, first_byte, length, pieces))?;
         self.copy_pieces(&receiver, buffer)
     }
 
     fn copy_pieces(&self, pieces: &Receiver<Result<Piece>>, buffer: &mut [u8]) -> Result<()> {
         let mut copied = 0;
         while copied < buffer.len() {
-            let piece = self.receive(pieces)??;
+            let piece = self.line.receive(pieces)??;
             let target = &mut buffer[piece.buffer_offset..piece.buffer_offset + piece.length];
             // SAFETY: the piece's bytes stay in place while its lease lives (or for good, where
             // there is none), and they are not the requester's own buffer.
@@ -218,7 +224,7 @@ impl Context {
                 unsafe { std::slice::from_raw_parts(piece.address as *const u8, piece.length) };
             target.copy_from_slice(source);
             copied += piece.length;
-            self.wake.ring(); // the service may wait for room in the channel
+            self.line.wake.ring(); // the service may wait for room in the channel
         }
         Ok(())
     }
@@ -238,7 +244,8 @@ impl Context {
         for (k, chunk) in bytes.chunks(piece).enumerate() {
             let source = (chunk.as_ptr() as usize, chunk.len() as u64);
             let first = first_byte + (k * piece) as u64;
-            self.ask(|reply| Command::Write(array.opened.id, first, source, reply))?;
+            self.line
+                .ask(|reply| Command::Write(array.opened.id, first, source, reply))?;
         }
         Ok(())
     }
@@ -250,34 +257,32 @@ impl Context {
             return Ok(());
         }
         let pages = array.opened.geometry.pages_of(first_byte, length);
-        if self
-            .commands
-            .try_send(Command::Prefetch(array.opened.id, pages))
-            .is_ok()
-        {
-            self.wake.ring();
-        }
+        self.line
+            .try_send(Command::Prefetch(array.opened.id, pages));
         Ok(())
     }
 
     /// Kernels were launched: until `settle`, a device that cannot ring the doorbell is polled.
     pub fn kernels_launched(&self) {
-        self.signals.kernels_run.store(true, Ordering::Relaxed);
-        self.wake.ring();
+        self.line.signals.kernels_run.store(true, Ordering::Relaxed);
+        self.line.wake.ring();
     }
 
     /// Waits until launched kernels have ended. Bounded by the kernels themselves, whose every
     /// access is bounded by `io_timeout_us`.
     pub fn wait_for_kernels(&self) -> Result<()> {
         let ended = self.device.synchronize(u64::MAX);
-        self.signals.kernels_run.store(false, Ordering::Relaxed);
+        self.line
+            .signals
+            .kernels_run
+            .store(false, Ordering::Relaxed);
         ended
     }
 
     /// Collects what kernels reported since the last call; an error if any access failed. No kernel
     /// runs.
     pub fn settle(&self) -> Result<()> {
-        match self.ask(Command::Settle)? {
+        match self.line.ask(Command::Settle)? {
             Some(failure) => Err(failure),
             None => Ok(()),
         }
@@ -286,34 +291,33 @@ impl Context {
     /// The counters of the context, and of one array if given. Exact when no kernel runs.
     pub fn stats(&self, array: Option<&ArrayHandle>) -> Result<Stats> {
         let id = array.map(|array| array.opened.id);
-        self.ask(|reply| Command::Stats(id, reply))
+        self.line.ask(|reply| Command::Stats(id, reply))
     }
 
     /// Users' requests to this context.
     pub fn requests(&self) -> Arc<Requests> {
-        todo!()
+        Arc::clone(&self.requests)
     }
 
     /// For tests of deadlines: the service stands still while this is set.
     #[doc(hidden)]
     pub fn pause_service(&self, paused: bool) {
-        self.signals.paused.store(paused, Ordering::Release);
+        self.line.signals.paused.store(paused, Ordering::Release);
     }
 
     /// For tests: how often the service has gone to sleep.
     #[doc(hidden)]
     pub fn service_sleeps(&self) -> u64 {
-        self.signals.sleeps.load(Ordering::Relaxed)
+        self.line.signals.sleeps.load(Ordering::Relaxed)
     }
 
     /// Ends the service; what is not written back is lost. Called by drop, and by tests of a dead
     /// service.
     #[doc(hidden)]
     pub fn stop_service(&self) {
-        self.signals.paused.store(false, Ordering::Release);
-        if self.commands.send(Command::Stop).is_ok() {
-            self.wake.ring();
-        }
+        self.line.signals.paused.store(false, Ordering::Release);
+        // A service that has gone needs no telling.
+        let _ = self.line.send(Command::Stop);
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Thread::Runs(handle) = std::mem::replace(&mut *thread, Thread::Gone) {
             // The thread catches its own panics.
@@ -343,55 +347,6 @@ impl Context {
             .with_offset(first_byte)),
         }
     }
-
-    fn patience(&self) -> Duration {
-        Duration::from_micros(self.config.io_timeout_us) + GRACE
-    }
-
-    fn send(&self, command: Command) -> Result<()> {
-        self.commands
-            .send(command)
-            .map_err(|_| self.service_is_gone())?;
-        self.wake.ring();
-        Ok(())
-    }
-
-    /// Sends a command and waits for its reply.
-    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T> {
-        let (reply, outcome) = sync_channel(1);
-        self.send(command(reply))?;
-        self.receive(&outcome)?
-    }
-
-    /// Waits for an answer of the service. The service ends what makes no progress; this wait ends
-    /// only when the service itself has died, or has not taken a turn for so long that it must hang
-    /// in a system call. Then it is given up for good, because it may hold a caller's buffer.
-    fn receive<T>(&self, answers: &Receiver<T>) -> Result<T> {
-        let mut seen = (self.signals.turns.load(Ordering::Relaxed), Instant::now());
-        loop {
-            match answers.recv_timeout(HEARTBEAT) {
-                Ok(answer) => return Ok(answer),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.service_is_gone()),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            let turns = self.signals.turns.load(Ordering::Relaxed);
-            if turns != seen.0 {
-                seen = (turns, Instant::now());
-            } else if seen.1.elapsed() > self.patience() {
-                return Err(self.service_is_stuck());
-            }
-        }
-    }
-
-    fn service_is_gone(&self) -> Error {
-        let message = "the I/O service of this context has stopped; make a new context";
-        Error::new(ErrorCode::General, "reach the service", message)
-    }
-
-    fn service_is_stuck(&self) -> Error {
-        let message = "the I/O service does not answer: the storage hangs";
-        Error::new(ErrorCode::Timeout, "reach the service", message)
-    }
 }
 
 impl Drop for Context {
@@ -420,7 +375,7 @@ fn open_device(config: &Config) -> Result<Arc<dyn Device>> {
     }
 }
 
-fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<Core> {
+fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake, desk: Desk) -> Result<Core> {
     let frames = |bytes: u64| u32::try_from(bytes / config.page_bytes).unwrap_or(u32::MAX - 1);
     let l2 = L2::new(
         &**device,
@@ -455,6 +410,8 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         l2,
         shared,
         traffic,
+        desk,
+        new_jobs: Vec::new(),
         own_errands: 0,
         own_errands_max: own_errands_max(config),
         loading,

@@ -14,6 +14,7 @@ pub mod context;
 pub mod geometry;
 mod l1;
 pub mod l2;
+mod line;
 mod log;
 pub mod requests;
 mod service;

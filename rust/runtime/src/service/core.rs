@@ -3,17 +3,19 @@
 
 use super::answers::{Delivered, PendingCopy};
 use super::fills::Fills;
+use super::jobs::Job;
 use super::transfers::{Purpose, Waiter};
 use crate::array::Array;
 use crate::l1::L1;
 use crate::l2::L2;
+use crate::requests::Desk;
 use crate::shared::SharedBlocks;
 use crate::traffic::{Done, Errand, Traffic, Work};
 use gpuio_core::scheduling::{
     PriorityLevel, RegionId, Request, RequestClass, RequestKind, StreamId,
 };
 use gpuio_core::{Error, Result};
-use gpuio_engines::engine::{MemorySpan, ResourceId};
+use gpuio_engines::engine::{MemorySpan, ResourceId, TransferKind};
 use gpuio_engines::Engines;
 use gpuio_memory::device::Device;
 use gpuio_memory::ring::Fault;
@@ -36,6 +38,10 @@ pub struct ServiceStats {
 pub struct Core {
     /// First, so that they go first: until then the memory below may be in the kernel's hands.
     pub traffic: Traffic<Engines, Purpose>,
+    /// Users' requests.
+    pub desk: Desk,
+    /// Jobs that users' requests need.
+    pub new_jobs: Vec<Box<dyn Job>>,
     pub device: Arc<dyn Device>,
     pub l1: L1,
     pub l2: L2,
@@ -118,7 +124,11 @@ impl Core {
             user_data: 0,
         };
         let now_ns = self.now_ns();
-        let work = Work::Transfer(memory);
+        let way = match kind {
+            RequestKind::Write => TransferKind::Write,
+            _ => TransferKind::Read,
+        };
+        let work = Work::Transfer(way, memory);
         let started = self.traffic.start(request, work, purpose, now_ns);
         self.own_errands += usize::from(started.is_ok());
         started.map_err(|(purpose, _)| purpose)
@@ -137,17 +147,26 @@ impl Core {
     pub fn run_traffic(&mut self) -> bool {
         let now_ns = self.now_ns();
         let mut any = self.traffic.pump(now_ns);
+        any |= self.carry_requests();
         while let Some(done) = self.traffic.next_ended() {
             any = true;
             self.ended(done);
+        }
+        if any {
+            self.desk.reach_events(self.traffic.scheduler());
         }
         any
     }
 
     fn ended(&mut self, done: Done<Purpose>) {
+        if let Purpose::User(state) = &done.purpose {
+            let state = Arc::clone(state);
+            return self.request_ended(&state, done);
+        }
         let result = done.result();
         self.own_errands -= 1;
         match done.purpose {
+            Purpose::User(_) => {}
             Purpose::Load { frames } => self.loaded(frames, result),
             Purpose::Fill { faults } => self.filled(faults, result),
             Purpose::Write { frame, flushes } => self.written(frame, flushes, result),

@@ -1,10 +1,11 @@
 //! What errands are for, and who waits for them.
 
+use crate::requests::RequestState;
 use gpuio_core::Error;
 use gpuio_memory::ring::Fault;
+use std::sync::Arc;
 
 /// Why an errand was started.
-#[derive(Debug)]
 pub enum Purpose {
     /// Fills these L2 frames, in order, with consecutive pages.
     Load {
@@ -28,6 +29,22 @@ pub enum Purpose {
         /// The job.
         job: u64,
     },
+    /// Carries out a user's request.
+    User(Arc<RequestState>),
+}
+
+impl crate::traffic::Purpose for Purpose {
+    fn began(&self) {
+        if let Self::User(state) = self {
+            state.began();
+        }
+    }
+
+    fn moved(&self, bytes: u64) {
+        if let Self::User(state) = self {
+            state.moved(bytes);
+        }
+    }
 }
 
 /// Who waits for an L2 frame to be filled.

@@ -3,7 +3,7 @@
 //! Where several parts want the same bytes, they are read into the first one's memory and copied
 //! to the others' from there.
 
-use super::errand::{Target, Work};
+use super::errand::{Purpose, Target, Work};
 use super::{Errand, Traffic};
 use gpuio_core::scheduling::batch::{BatchPart, BatchPlan, Scatter};
 use gpuio_core::scheduling::{Request, Slice};
@@ -11,7 +11,7 @@ use gpuio_core::Error;
 use gpuio_engines::engine::{Engine, MemorySpan};
 use std::ops::Range;
 
-impl<E: Engine, P> Traffic<E, P> {
+impl<E: Engine, P: Purpose> Traffic<E, P> {
     /// Starts a batch of reads as one errand. `dst` and `dst_offset` of the parts are not looked
     /// at: the bytes of part `k` go to `targets[k]`.
     ///

@@ -1,8 +1,8 @@
 //! Errands: requests of the scheduler, with their memory and what they are for.
 
-use gpuio_core::scheduling::{Request, RequestId, RequestKind};
+use gpuio_core::scheduling::{Request, RequestId};
 use gpuio_core::Error;
-use gpuio_engines::engine::{MemorySpan, ResourceId};
+use gpuio_engines::engine::{MemorySpan, ResourceId, TransferKind};
 
 /// Names an errand, and never another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,9 +30,9 @@ pub type Target = usize;
 /// How an errand is carried out.
 #[derive(Debug)]
 pub enum Work {
-    /// By the engine, between the resource and these pieces, in order. Only the last may have a
-    /// capacity beyond its length.
-    Transfer(Vec<MemorySpan>),
+    /// By the engine: reads from the resource `src`, or writes to `dst`. These are the pieces of
+    /// memory, in order; only the last may have a capacity beyond its length.
+    Transfer(TransferKind, Vec<MemorySpan>),
     /// By the engine, into one piece for each part; the pieces do not overlap.
     Batch(Vec<Target>),
     /// By the owner: see [`Traffic::next_elsewhere`](super::Traffic::next_elsewhere).
@@ -42,8 +42,22 @@ pub enum Work {
 impl Work {
     /// The resource that the engine writes to.
     pub(super) fn written(&self, request: &Request) -> Option<ResourceId> {
-        let writes = matches!(self, Self::Transfer(_)) && request.kind == RequestKind::Write;
-        writes.then_some(ResourceId(request.dst.0))
+        self.writes().then_some(ResourceId(request.dst.0))
+    }
+
+    fn writes(&self) -> bool {
+        matches!(self, Self::Transfer(TransferKind::Write, _))
+    }
+}
+
+/// What an errand is for: it may want to know how far it is.
+pub trait Purpose {
+    /// The first slice has gone out.
+    fn began(&self) {}
+
+    /// So many bytes more were moved.
+    fn moved(&self, bytes: u64) {
+        let _ = bytes;
     }
 }
 
@@ -69,7 +83,7 @@ impl<P> Entry<P> {
         }
         error.offset = match (self.blamed, error.offset) {
             (Some(blamed), _) => Some(blamed),
-            (None, Some(at)) if request.kind == RequestKind::Write => {
+            (None, Some(at)) if self.work.writes() => {
                 Some(at - request.src_offset + request.dst_offset)
             }
             (None, at) => at,

@@ -1,6 +1,6 @@
 //! Slices that the owner carries out, possibly with the engine's help.
 
-use super::errand::Errand;
+use super::errand::{Errand, Purpose};
 use super::Traffic;
 use gpuio_core::scheduling::{Slice, SliceId};
 use gpuio_core::Result;
@@ -21,7 +21,7 @@ pub struct Leg {
     pub length_bytes: usize,
 }
 
-impl<E: Engine, P> Traffic<E, P> {
+impl<E: Engine, P: Purpose> Traffic<E, P> {
     /// The next slice of an errand with [`Work::Elsewhere`](super::Work::Elsewhere) that has gone
     /// out. [`Traffic::complete`] follows, once, after all legs have ended.
     pub fn next_elsewhere(&mut self) -> Option<Slice> {

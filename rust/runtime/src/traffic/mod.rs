@@ -27,7 +27,7 @@ mod syncs;
 #[cfg(test)]
 mod tests;
 
-pub use errand::{Errand, Target, Work};
+pub use errand::{Errand, Purpose, Work};
 pub use legs::Leg;
 pub use queues::{Queues, ARRAYS, MEMORY};
 
@@ -102,7 +102,7 @@ enum Planted {
     EndsBeforeTheLastSlice,
 }
 
-impl<E: Engine, P> Traffic<E, P> {
+impl<E: Engine, P: Purpose> Traffic<E, P> {
     /// Nothing under way yet. `options.devices` is replaced by what `queues` says.
     ///
     /// # Errors
@@ -339,10 +339,5 @@ impl<E: Engine, P> Traffic<E, P> {
             None => u64::MAX,
         };
         self.engine.wait(timeout_us.min(timer_us));
-    }
-
-    /// The engine, for what is no transfer.
-    pub fn engine(&self) -> &E {
-        &self.engine
     }
 }

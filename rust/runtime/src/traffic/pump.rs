@@ -1,11 +1,11 @@
 //! Slices out to the engine, completions back in.
 
 use super::batch;
-use super::errand::{Errand, Work};
+use super::errand::{Errand, Purpose, Work};
 use super::spans::part_of;
 use super::syncs::Syncs;
 use super::Traffic;
-use gpuio_core::scheduling::{Outcome, PriorityLevel, RequestKind, Slice, SliceId};
+use gpuio_core::scheduling::{Outcome, PriorityLevel, Slice, SliceId};
 use gpuio_core::{Error, Result};
 use gpuio_engines::engine::{Engine, ResourceId, Transfer, TransferKind};
 
@@ -16,7 +16,7 @@ pub(super) struct Flight {
     pub is_elsewhere: bool,
 }
 
-impl<E: Engine, P> Traffic<E, P> {
+impl<E: Engine, P: Purpose> Traffic<E, P> {
     /// Takes what the engine has finished, lets retries go whose time has come, and gives the
     /// engine what is to go out now, in one submission. Returns whether anything moved.
     pub fn pump(&mut self, now_ns: u64) -> bool {
@@ -73,6 +73,7 @@ impl<E: Engine, P> Traffic<E, P> {
         };
         let errand = Errand::from_number(flight.slice.user_data);
         if let Some(entry) = self.errands.get_mut(errand) {
+            entry.purpose.moved(bytes);
             if let Some(error) = &error {
                 entry.blamed = error.offset;
             }
@@ -116,17 +117,19 @@ impl<E: Engine, P> Traffic<E, P> {
             return;
         };
         let request = &entry.request;
-        let memory = match &entry.work {
-            Work::Elsewhere => None,
-            Work::Transfer(pieces) => {
+        let (kind, memory) = match &entry.work {
+            Work::Elsewhere => (TransferKind::Read, None),
+            Work::Transfer(kind, pieces) => {
                 let first = slice.src_offset - request.src_offset;
-                Some(part_of(pieces, first, slice.length_bytes))
+                (*kind, Some(part_of(pieces, first, slice.length_bytes)))
             }
             Work::Batch(targets) => {
                 let plan = self.scheduler.batch_plan(entry.id);
-                plan.map(|plan| batch::pieces(plan, targets, &slice))
+                let pieces = plan.map(|plan| batch::pieces(plan, targets, &slice));
+                (TransferKind::Read, pieces)
             }
         };
+        entry.purpose.began();
         let is_urgent = request.class.level() == PriorityLevel::High;
         let flight = Flight {
             slice,
@@ -137,9 +140,9 @@ impl<E: Engine, P> Traffic<E, P> {
             self.elsewhere.push_back(slice);
             return;
         };
-        let (kind, resource, offset) = match slice.kind {
-            RequestKind::Write => (TransferKind::Write, slice.dst, slice.dst_offset),
-            _ => (TransferKind::Read, slice.src, slice.src_offset),
+        let (resource, offset) = match kind {
+            TransferKind::Write => (slice.dst, slice.dst_offset),
+            _ => (slice.src, slice.src_offset),
         };
         let transfer = Transfer {
             token: slice.id.number(),

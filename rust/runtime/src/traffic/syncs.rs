@@ -1,7 +1,7 @@
 //! Syncs: no kind of request, so they pass the scheduler by. Each goes to the engine after the
 //! writes to its resource that were started before it.
 
-use super::{Done, Traffic};
+use super::{Done, Purpose, Traffic};
 use gpuio_core::scheduling::RequestStatus;
 use gpuio_core::Result;
 use gpuio_engines::engine::{Engine, ResourceId, Transfer, TransferKind};
@@ -77,7 +77,7 @@ impl<P> Syncs<P> {
     }
 }
 
-impl<E: Engine, P> Traffic<E, P> {
+impl<E: Engine, P: Purpose> Traffic<E, P> {
     pub(super) fn add_sync(&mut self, resource: ResourceId, purpose: P) {
         let waits_for = self.syncs.writes.get(&resource).copied().unwrap_or(0);
         let before = self.errands.last_serial();

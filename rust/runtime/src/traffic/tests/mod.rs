@@ -4,7 +4,7 @@ mod engine;
 mod random;
 
 use self::engine::{byte_of, FakeEngine};
-use super::{Errand, Leg, Queues, Traffic, Work, ARRAYS};
+use super::{Errand, Leg, Purpose, Queues, Traffic, Work, ARRAYS};
 use gpuio_core::scheduling::batch::BatchPart;
 use gpuio_core::scheduling::retry::RetryPolicy;
 use gpuio_core::scheduling::{
@@ -17,7 +17,11 @@ use gpuio_engines::engine::{MemorySpan, ResourceId, TransferKind};
 const DISK: DeviceId = DeviceId(2);
 const SLICE: u64 = 4096;
 
-fn traffic<P>(capacity: usize, depth: u32) -> Traffic<FakeEngine, P> {
+impl Purpose for () {}
+impl Purpose for usize {}
+impl Purpose for &str {}
+
+fn traffic<P: Purpose>(capacity: usize, depth: u32) -> Traffic<FakeEngine, P> {
     let limits = DeviceLimits {
         depth,
         bulk_depth: depth.div_ceil(2),
@@ -55,15 +59,22 @@ fn request(kind: RequestKind, resource: u32, offset: u64, length_bytes: u64) -> 
 }
 
 fn whole(memory: &mut [u8]) -> Work {
-    Work::Transfer(vec![MemorySpan {
-        address: memory.as_mut_ptr() as usize,
-        length_bytes: memory.len(),
-        capacity_bytes: memory.len(),
-    }])
+    moving(TransferKind::Read, memory)
+}
+
+fn moving(kind: TransferKind, memory: &mut [u8]) -> Work {
+    Work::Transfer(
+        kind,
+        vec![MemorySpan {
+            address: memory.as_mut_ptr() as usize,
+            length_bytes: memory.len(),
+            capacity_bytes: memory.len(),
+        }],
+    )
 }
 
 /// Pumps, ending everything, until nothing moves.
-fn run_dry<P>(traffic: &mut Traffic<FakeEngine, P>, now_ns: u64) {
+fn run_dry<P: Purpose>(traffic: &mut Traffic<FakeEngine, P>, now_ns: u64) {
     traffic.pump(now_ns);
     while traffic.in_flight() > 0 {
         traffic.engine.end_all();
@@ -148,7 +159,9 @@ fn errors_that_can_pass_are_tried_again_in_time_and_others_are_not() {
             src_offset: 0,
             ..write
         };
-        traffic.start(write, whole(memory), (), 0).unwrap();
+        traffic
+            .start(write, moving(TransferKind::Write, memory), (), 0)
+            .unwrap();
         traffic.pump(0);
     };
     let busy = || Error::new(ErrorCode::Busy, "write", "later");
@@ -199,7 +212,9 @@ fn a_sync_follows_the_writes_before_it_and_not_those_after() {
     let mut memory = vec![0; 512];
     let write = |traffic: &mut Traffic<_, _>, memory: &mut [u8], resource| {
         let write = request(RequestKind::Write, resource, 0, 512);
-        traffic.start(write, whole(memory), "write", 0).unwrap();
+        traffic
+            .start(write, moving(TransferKind::Write, memory), "write", 0)
+            .unwrap();
     };
     write(&mut traffic, &mut memory, 1);
     write(&mut traffic, &mut memory, 2);

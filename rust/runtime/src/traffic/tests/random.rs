@@ -1,11 +1,11 @@
 //! Random errands, cancels, failures; oracles for memory and bytes; and bugs that they must find.
 
 use super::engine::{byte_of, FakeEngine};
-use super::{request, Errand, MemorySpan, Traffic, Work};
+use super::{request, Errand, MemorySpan, Purpose, Traffic, Work};
 use crate::traffic::Planted;
 use gpuio_core::scheduling::{Request, RequestClass, RequestKind, RequestStatus};
 use gpuio_core::{Error, ErrorCode};
-use gpuio_engines::engine::ResourceId;
+use gpuio_engines::engine::{ResourceId, TransferKind};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -21,6 +21,8 @@ struct Owned {
     kind: RequestKind,
     live: Live,
 }
+
+impl Purpose for Owned {}
 
 impl Drop for Owned {
     fn drop(&mut self) {
@@ -54,6 +56,10 @@ impl Run {
             0 => RequestKind::Write,
             _ => RequestKind::Read,
         };
+        let way = match kind {
+            RequestKind::Write => TransferKind::Write,
+            _ => TransferKind::Read,
+        };
         let byte = |k| byte_of(ResourceId(1), first + k as u64);
         let mut memory: Vec<u8> = match kind {
             RequestKind::Write => (0..length).map(byte).collect(),
@@ -76,7 +82,7 @@ impl Run {
             length_bytes: to - from,
             capacity_bytes: to - from,
         };
-        let work = Work::Transfer(vec![piece(0, cut), piece(cut, length)]);
+        let work = Work::Transfer(way, vec![piece(0, cut), piece(cut, length)]);
         let request = Request {
             class,
             ..request(kind, 1, first, length as u64)
