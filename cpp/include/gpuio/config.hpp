@@ -66,7 +66,7 @@ struct Config {
     /// Pages from this size on are brought to a GPU by its copy engine, smaller ones by the waiting
     /// warp [64 KiB].
     std::optional<std::uint64_t> copy_engine_bytes;
-    /// In which order transfers and requests go out [adaptive].
+    /// In which order transfers and requests go out [priority].
     std::optional<SchedulerPolicy> scheduler_policy;
     /// Most requests that have not ended, 1 to 1,048,576 [65,536].
     std::optional<std::uint32_t> queued_requests_max;

@@ -99,7 +99,7 @@ fn defaults() {
     );
     assert_eq!(
         (config.scheduler_policy, config.queued_requests_max),
-        (SchedulerPolicy::Adaptive, 65_536)
+        (SchedulerPolicy::Priority, 65_536)
     );
 }
 

@@ -38,6 +38,10 @@ const STREAMS_IN_L2: u64 = 8;
 const CURSORS_AHEAD_IN_L1: u32 = 4;
 /// Longest transfer at a time on storage: as much as a fill or a read-ahead asks for at once.
 const SLICE_BYTES: u64 = 1 << 20;
+/// Parts of users' copies at a time.
+const LEGS_MAX: usize = 64;
+/// Array and copy slices under way at a time.
+const COMPOSITE_DEPTH: u32 = 16;
 /// Longest copy at a time.
 const COPY_BYTES: u64 = 256 << 10;
 
@@ -462,12 +466,17 @@ fn open_traffic(config: &Config, arena: (usize, usize)) -> Result<Traffic<Engine
     };
     let options = SchedulerOptions {
         policy: config.scheduler_policy,
-        queued_max: config.queued_requests_max as usize + own_errands_max(config),
+        queued_max: config.queued_requests_max as usize + own_errands_max(config) + LEGS_MAX,
         retry: RetryPolicy {
             total_deadline_us: config.io_timeout_us,
             ..RetryPolicy::default()
         },
         ..SchedulerOptions::default()
     };
-    Traffic::new(engines, Queues::new(memory, storage, storage), options)
+    let composite = DeviceLimits {
+        depth: COMPOSITE_DEPTH,
+        bulk_depth: COMPOSITE_DEPTH / 2,
+        ..storage
+    };
+    Traffic::new(engines, Queues::new(memory, composite, storage), options)
 }

@@ -135,7 +135,7 @@ define_keys! {
         /// waiting warp.
         copy_engine_bytes: u64 = 256 << 10, Bytes;
         /// In which order transfers go out: fifo, priority, deadline or adaptive.
-        scheduler_policy: SchedulerPolicy = SchedulerPolicy::Adaptive, Plain;
+        scheduler_policy: SchedulerPolicy = SchedulerPolicy::Priority, Plain;
         /// Most requests of users that have not ended: 1 to 1048576.
         queued_requests_max: u32 = 1 << 16, Plain;
     }

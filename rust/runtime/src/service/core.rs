@@ -164,9 +164,12 @@ impl Core {
             return self.request_ended(&state, done);
         }
         let result = done.result();
+        if let Purpose::Leg(slice) = done.purpose {
+            return self.leg_ended(slice, result);
+        }
         self.own_errands -= 1;
         match done.purpose {
-            Purpose::User(_) => {}
+            Purpose::User(_) | Purpose::Leg(_) => {}
             Purpose::Load { frames } => self.loaded(frames, result),
             Purpose::Fill { faults } => self.filled(faults, result),
             Purpose::Write { frame, flushes } => self.written(frame, flushes, result),

@@ -104,7 +104,7 @@ impl Core {
 
     /// Serves a read from the frame in which L2 has the page, or has it brought to L2.
     fn serve_from(&mut self, fault: Fault, key: PageKey, found: Option<u32>) -> Served {
-        // Nobody waits for what a cursor brings ahead; but soon someone does, and does not ask again.
+        // Nobody waits for what a cursor brings ahead; but soon someone does, without asking again.
         let is_ahead = fault.operation == FaultOperation::Prefetch as u32;
         let class = match is_ahead {
             true => RequestClass::TrainingFw,

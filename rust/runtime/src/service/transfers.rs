@@ -1,6 +1,7 @@
 //! What errands are for, and who waits for them.
 
 use crate::requests::RequestState;
+use gpuio_core::scheduling::SliceId;
 use gpuio_core::Error;
 use gpuio_memory::ring::Fault;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub enum Purpose {
     },
     /// Carries out a user's request.
     User(Arc<RequestState>),
+    /// A leg of this slice of one.
+    Leg(SliceId),
 }
 
 impl crate::traffic::Purpose for Purpose {

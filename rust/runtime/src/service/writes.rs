@@ -22,8 +22,8 @@ impl Core {
         }
     }
 
-    /// Starts to write a dirty frame, of which no write is in flight, to its resource. False if there
-    /// is no room.
+    /// Starts to write a dirty frame, of which no write is in flight, to its resource. False if
+    /// there is no room.
     pub fn start_write(&mut self, frame: u32, class: RequestClass) -> bool {
         let Some(key) = self.l2.key(frame) else {
             return true;

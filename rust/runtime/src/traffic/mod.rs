@@ -15,11 +15,12 @@
 //! purpose owns stays, too.
 //!
 //! **Device queues.** One for each block device that files lie on, so that priorities hold between
-//! all files of a drive and drives do not wait for each other; one for memory, one for arrays.
+//! all files of a drive and drives do not wait for each other; one for memory. What is carried out
+//! elsewhere by errands of its own has queues of its own (`ARRAYS`, `COPIES`): while it holds a slot
+//! there it waits for slots of the others, and never the other way round.
 
 mod batch;
 mod errand;
-mod legs;
 mod pump;
 mod queues;
 mod spans;
@@ -28,13 +29,12 @@ mod syncs;
 mod tests;
 
 pub use errand::{Errand, Purpose, Work};
-pub use legs::Leg;
-pub use queues::{Queues, ARRAYS, MEMORY};
+pub use queues::{Queues, ARRAYS, COPIES, MEMORY};
 
 use self::errand::Errands;
 use self::pump::Flight;
 use self::syncs::Syncs;
-use gpuio_core::scheduling::{Request, RequestClass, RequestStatus, Scheduler, SliceId};
+use gpuio_core::scheduling::{Request, RequestClass, RequestStatus, Scheduler};
 use gpuio_core::scheduling::{SchedulerOptions, Slice};
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::{Error, Result};
@@ -82,8 +82,6 @@ pub struct Traffic<E: Engine, P> {
     syncs: Syncs<P>,
     /// Slices that the owner carries out.
     elsewhere: VecDeque<Slice>,
-    /// Legs of those that have ended.
-    legs_done: VecDeque<(SliceId, Result<()>)>,
     done: VecDeque<Done<P>>,
     /// Something was queued and not submitted.
     is_pushed: bool,
@@ -121,7 +119,6 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
             backlog: VecDeque::new(),
             syncs: Syncs::default(),
             elsewhere: VecDeque::new(),
-            legs_done: VecDeque::new(),
             done: VecDeque::new(),
             is_pushed: false,
             random: 0x9e37_79b9_7f4a_7c15,
@@ -287,6 +284,17 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
     /// What the errands that have not ended, and syncs, are for.
     pub fn purposes(&self) -> impl Iterator<Item = &P> {
         self.errands.purposes().chain(self.syncs.purposes())
+    }
+
+    /// The next slice of an errand with [`Work::Elsewhere`] that has gone out.
+    /// [`Traffic::complete`] follows, once.
+    pub fn next_elsewhere(&mut self) -> Option<Slice> {
+        self.elsewhere.pop_front()
+    }
+
+    /// What a slice's errand is for. Valid until the slice is complete.
+    pub fn purpose_of(&self, slice: &Slice) -> Option<&P> {
+        self.purpose(Errand::from_number(slice.user_data))
     }
 
     /// What an errand is for, until it has ended.

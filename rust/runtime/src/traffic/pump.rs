@@ -12,8 +12,6 @@ use gpuio_engines::engine::{Engine, ResourceId, Transfer, TransferKind};
 /// A slice in flight.
 pub(super) struct Flight {
     pub slice: Slice,
-    /// The owner carries it out; the engine may have a leg of it.
-    pub is_elsewhere: bool,
 }
 
 impl<E: Engine, P: Purpose> Traffic<E, P> {
@@ -54,10 +52,6 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
             return;
         };
         let slice = flight.slice;
-        if flight.is_elsewhere {
-            self.legs_done.push_back((slice.id, result));
-            return;
-        }
         let (bytes, error) = match result {
             Ok(()) => (slice.length_bytes, None),
             // What failed did not move everything, whatever it counts.
@@ -131,11 +125,7 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
         };
         entry.purpose.began();
         let is_urgent = request.class.level() == PriorityLevel::High;
-        let flight = Flight {
-            slice,
-            is_elsewhere: memory.is_none(),
-        };
-        self.flights.insert(slice.id.number(), flight);
+        self.flights.insert(slice.id.number(), Flight { slice });
         let Some(memory) = memory else {
             self.elsewhere.push_back(slice);
             return;

@@ -7,8 +7,10 @@ use gpuio_engines::engine::{ResourceId, ResourceInfo};
 pub const MEMORY: DeviceId = DeviceId(0);
 /// Parts of arrays, which are carried out page by page and compete where their pages are read.
 pub const ARRAYS: DeviceId = DeviceId(1);
+/// Copies by way of a buffer, which compete where they read and write.
+pub const COPIES: DeviceId = DeviceId(2);
 /// The first that stands for a block device.
-const FIRST_STORAGE: u32 = 2;
+const FIRST_STORAGE: u32 = 3;
 /// Block devices with a queue of their own; all further ones share the last.
 const STORAGE_MAX: usize = 30;
 
@@ -16,7 +18,8 @@ const STORAGE_MAX: usize = 30;
 #[derive(Clone, Debug)]
 pub struct Queues {
     memory: DeviceLimits,
-    arrays: DeviceLimits,
+    /// Of what is carried out by errands of its own.
+    composite: DeviceLimits,
     storage: DeviceLimits,
     /// The block devices that have a queue, by their system numbers.
     devices: Vec<u64>,
@@ -26,10 +29,10 @@ pub struct Queues {
 
 impl Queues {
     /// Queues with these limits, each block device with `storage`.
-    pub fn new(memory: DeviceLimits, arrays: DeviceLimits, storage: DeviceLimits) -> Self {
+    pub fn new(memory: DeviceLimits, composite: DeviceLimits, storage: DeviceLimits) -> Self {
         Self {
             memory,
-            arrays,
+            composite,
             storage,
             devices: Vec::new(),
             resources: Vec::new(),
@@ -37,7 +40,7 @@ impl Queues {
     }
 
     pub(super) fn limits(&self) -> Vec<DeviceLimits> {
-        let mut limits = vec![self.memory, self.arrays];
+        let mut limits = vec![self.memory, self.composite, self.composite];
         limits.resize(FIRST_STORAGE as usize + STORAGE_MAX, self.storage);
         limits
     }
@@ -79,7 +82,8 @@ impl Queues {
             let name = format!("storage {}:{}", number >> 8 & 0xfff, number & 0xff);
             (DeviceId(FIRST_STORAGE + place as u32), name)
         });
-        let always = [(MEMORY, "memory".into()), (ARRAYS, "arrays".into())];
+        let always = [(MEMORY, "memory"), (ARRAYS, "arrays"), (COPIES, "copies")];
+        let always = always.map(|(device, name)| (device, name.to_owned()));
         always.into_iter().chain(storage)
     }
 }
@@ -109,7 +113,7 @@ mod tests {
         assert_eq!(device(0), device(2));
         assert_ne!(device(0), device(3));
         assert_eq!(device(1), MEMORY);
-        assert_eq!(queues.named().count(), 4);
+        assert_eq!(queues.named().count(), 5);
     }
 
     #[test]

@@ -5,9 +5,10 @@
 
 use super::moves::{Begun, End, Wait};
 use super::staging::BUFFER_BYTES;
+use super::submit::number;
 use crate::requests::state::{Order, RequestState};
 use crate::service::{Core, Purpose};
-use gpuio_core::scheduling::{RequestKind, Slice};
+use gpuio_core::scheduling::{RequestKind, Slice, SliceId};
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_memory::device::Device;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,12 +86,8 @@ impl Carry {
     /// The ends of the move that comes next.
     fn ends(&self) -> (End, End) {
         let order = self.order();
-        // Both offsets of a slice are as far from the request's as each other.
-        let base = match order.src.region.place {
-            crate::requests::region::Place::Resource { base, .. } => base,
-            _ => 0,
-        };
-        let at = self.slice.src_offset - base - order.src.offset + self.done;
+        let first = number(&order.src).1;
+        let at = self.slice.src_offset - first + self.done;
         let (from, to) = (End::of(&order.src, at), End::of(&order.dst, at));
         match (self.step, self.buffer) {
             (Step::Fetch, Some(buffer)) => (from, End::Host(buffer)),
@@ -126,13 +123,6 @@ impl Core {
             copied += slice.length_bytes;
             self.begin_carry(slice);
         }
-        while let Some((slice, outcome)) = self.traffic.next_leg_done() {
-            any = true;
-            if let Some(mut carry) = self.desk.carries.remove(&slice.number()) {
-                carry.outcome = Some(outcome);
-                self.go_on(carry);
-            }
-        }
         if self.desk.carries.is_empty() {
             return any;
         }
@@ -142,6 +132,14 @@ impl Core {
         any |= !ended.is_empty();
         ended.into_iter().for_each(|carry| self.go_on(carry));
         any
+    }
+
+    /// A leg of a slice has ended.
+    pub fn leg_ended(&mut self, slice: SliceId, outcome: Result<()>) {
+        if let Some(mut carry) = self.desk.carries.remove(&slice.number()) {
+            carry.outcome = Some(outcome);
+            self.go_on(carry);
+        }
     }
 
     fn begin_carry(&mut self, slice: Slice) {
@@ -182,9 +180,8 @@ impl Core {
     /// Starts moves until one has to be waited for.
     fn move_on(&mut self, mut carry: Carry) {
         loop {
-            let (from, to) = carry.ends();
-            let length = carry.piece_bytes();
-            match self.begin_move(carry.slice.id, from, to, length) {
+            let (ends, class) = (carry.ends(), carry.order().class);
+            match self.begin_move(&carry.slice, class, ends, carry.piece_bytes()) {
                 Begun::Waits(wait) => {
                     carry.wait = Some(wait);
                     self.desk.carries.insert(carry.slice.id.number(), carry);
@@ -211,7 +208,9 @@ impl Core {
     /// Takes note of a move that has ended. Gives the slice back unless that was its last.
     fn stepped(&mut self, mut carry: Carry) -> Option<Carry> {
         carry.wait = None;
-        if let Some(Err(error)) = carry.outcome.take() {
+        if let Some(Err(mut error)) = carry.outcome.take() {
+            // Legs and jobs have tried again what can be; the copy engine has not.
+            error.retryable &= carry.step == Step::Store && error.code == ErrorCode::Busy;
             self.finish_carry(carry, Some(error));
             return None;
         }

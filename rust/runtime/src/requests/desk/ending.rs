@@ -61,10 +61,6 @@ impl Core {
         while let Some(slice) = self.traffic.next_elsewhere() {
             self.traffic.complete(slice.id, 0, canceled(), now_ns);
         }
-        while let Some((slice, _)) = self.traffic.next_leg_done() {
-            self.desk.carries.remove(&slice.number());
-            self.traffic.complete(slice, 0, canceled(), now_ns);
-        }
         let device = Arc::clone(&self.device);
         // Jobs take no turns any more; the copy engine has to finish.
         let is_over = |carry: &mut Carry| match carry.wait {
@@ -79,10 +75,17 @@ impl Core {
                 .complete(carry.slice.id, carry.done, canceled(), now_ns);
         }
         while let Some(done) = self.traffic.next_ended() {
-            // The context's own are of no use any more.
-            if let Purpose::User(state) = &done.purpose {
-                let state = Arc::clone(state);
-                self.request_ended(&state, done);
+            match &done.purpose {
+                Purpose::User(state) => {
+                    let state = Arc::clone(state);
+                    self.request_ended(&state, done);
+                }
+                Purpose::Leg(slice) => {
+                    self.desk.carries.remove(&slice.number());
+                    self.traffic.complete(*slice, 0, canceled(), now_ns);
+                }
+                // The context's own are of no use any more.
+                _ => {}
             }
         }
         self.users().next().is_some()

@@ -74,7 +74,10 @@ impl Core {
         self.desk.shared.inbox.take(&mut self.desk.ops);
         let mut ops = std::mem::take(&mut self.desk.ops);
         let mut count = 0;
-        while let Some(op) = ops.pop_front().filter(|_| count < OPS_A_TURN) {
+        while count < OPS_A_TURN {
+            let Some(op) = ops.pop_front() else {
+                break;
+            };
             if let Some(op) = self.take_op(op) {
                 // Not now. What was withdrawn is withdrawn nevertheless.
                 ops.push_front(op);

@@ -3,11 +3,11 @@
 use crate::requests::region::Place;
 use crate::requests::state::Side;
 use crate::service::jobs::{BulkRead, BulkWrite};
-use crate::service::Core;
-use crate::traffic::Leg;
-use gpuio_core::scheduling::SliceId;
+use crate::service::{Core, Purpose};
+use crate::traffic::Work;
+use gpuio_core::scheduling::{RegionId, Request, RequestClass, RequestKind, Slice, StreamId};
 use gpuio_core::{Error, ErrorCode, Result};
-use gpuio_engines::engine::{ResourceId, TransferKind};
+use gpuio_engines::engine::{MemorySpan, ResourceId, TransferKind};
 use gpuio_memory::device::CopyTicket;
 use std::sync::mpsc::{sync_channel, Receiver};
 
@@ -39,7 +39,7 @@ impl End {
 
 /// What a move waits for.
 pub enum Wait {
-    /// A transfer of the engine, which the traffic tells of.
+    /// An errand of its own, a leg.
     Leg,
     /// The copy engine.
     Copy(CopyTicket),
@@ -55,7 +55,13 @@ pub enum Begun {
 
 impl Core {
     /// Starts a move, one end of which is host memory. Both ends stay valid until it is done.
-    pub(super) fn begin_move(&mut self, slice: SliceId, from: End, to: End, length: u64) -> Begun {
+    pub(super) fn begin_move(
+        &mut self,
+        slice: &Slice,
+        class: RequestClass,
+        (from, to): (End, End),
+        length: u64,
+    ) -> Begun {
         let length_bytes = length as usize;
         match (from, to) {
             (End::Host(from), End::Host(to)) => {
@@ -65,12 +71,12 @@ impl Core {
                 Begun::Done(Ok(()))
             }
             (End::Resource(resource, offset), End::Host(address)) => {
-                let kind = TransferKind::Read;
-                self.begin_leg(slice, kind, (resource, offset), (address, length_bytes))
+                let what = (TransferKind::Read, class);
+                self.begin_leg(slice, what, (resource, offset), (address, length_bytes))
             }
             (End::Host(address), End::Resource(resource, offset)) => {
-                let kind = TransferKind::Write;
-                self.begin_leg(slice, kind, (resource, offset), (address, length_bytes))
+                let what = (TransferKind::Write, class);
+                self.begin_leg(slice, what, (resource, offset), (address, length_bytes))
             }
             (End::Array(array, first), End::Host(address)) => {
                 let (reply, outcome) = sync_channel(1);
@@ -109,22 +115,43 @@ impl Core {
         }
     }
 
+    /// A leg waits for a slot of its resource like everything else that goes there.
     fn begin_leg(
         &mut self,
-        slice: SliceId,
-        kind: TransferKind,
+        slice: &Slice,
+        (way, class): (TransferKind, RequestClass),
         (resource, offset): (ResourceId, u64),
         (address, length_bytes): (usize, usize),
     ) -> Begun {
-        let leg = Leg {
-            kind,
-            resource,
-            offset,
+        let (engine, device) = self.traffic.queues().of(resource);
+        let request = Request {
+            kind: match way {
+                TransferKind::Write => RequestKind::Write,
+                _ => RequestKind::Read,
+            },
+            engine,
+            device,
+            src: RegionId(resource.0),
+            dst: RegionId(resource.0),
+            src_offset: offset,
+            dst_offset: offset,
+            length_bytes: length_bytes as u64,
+            stream: StreamId::NONE,
+            class,
+            qos: None,
+            user_data: 0,
+        };
+        let memory = MemorySpan {
             address,
             length_bytes,
+            capacity_bytes: length_bytes,
         };
-        self.traffic.start_leg(slice, leg);
-        Begun::Waits(Wait::Leg)
+        let work = Work::Transfer(way, vec![memory]);
+        let (purpose, now_ns) = (Purpose::Leg(slice.id), self.now_ns());
+        match self.traffic.start(request, work, purpose, now_ns) {
+            Ok(_) => Begun::Waits(Wait::Leg),
+            Err((_, error)) => Begun::Done(Err(error)),
+        }
     }
 }
 

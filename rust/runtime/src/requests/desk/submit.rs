@@ -3,7 +3,7 @@
 use crate::requests::region::Place;
 use crate::requests::state::{Order, RequestState, Side};
 use crate::service::{Core, Purpose};
-use crate::traffic::{Work, ARRAYS, MEMORY};
+use crate::traffic::{Work, ARRAYS, COPIES, MEMORY};
 use gpuio_core::scheduling::batch::BatchPart;
 use gpuio_core::scheduling::{DeviceId, EngineKind, RegionId, Request, RequestStatus};
 use gpuio_core::{Error, ErrorCode};
@@ -55,7 +55,7 @@ pub(super) fn withdrawn(order: &Order) -> Error {
 }
 
 /// How the scheduler names a side, and its first byte there.
-fn number(side: &Side) -> (RegionId, u64) {
+pub(super) fn number(side: &Side) -> (RegionId, u64) {
     match side.region.place {
         Place::Resource { resource, base, .. } => (RegionId(resource.0), base + side.offset),
         _ => (side.region.id, side.offset),
@@ -101,11 +101,13 @@ fn way(order: &Order) -> ((EngineKind, DeviceId), Work) {
             let memory = span(address, order.src.offset);
             (queue, Work::Transfer(TransferKind::Write, memory))
         }
-        (_, Place::Resource { queue, .. }) | (Place::Resource { queue, .. }, _) => {
-            (queue, Work::Elsewhere)
-        }
+        // Not in the queue of a resource: it would wait there for a slot that it has itself.
         (Place::Array(_), _) | (_, Place::Array(_)) => {
             ((EngineKind::Memio, ARRAYS), Work::Elsewhere)
+        }
+        (Place::Resource { .. } | Place::Device(_), _)
+        | (_, Place::Resource { .. } | Place::Device(_)) => {
+            ((EngineKind::Memio, COPIES), Work::Elsewhere)
         }
         _ => ((EngineKind::Memio, MEMORY), Work::Elsewhere),
     }
