@@ -193,6 +193,7 @@ impl<P> Errands<P> {
         self.serial
     }
 
+    #[cfg(test)]
     pub fn count(&self) -> usize {
         self.count
     }

@@ -16,8 +16,8 @@
 //!
 //! **Device queues.** One for each block device that files lie on, so that priorities hold between
 //! all files of a drive and drives do not wait for each other; one for memory. What is carried out
-//! elsewhere by errands of its own has queues of its own (`ARRAYS`, `COPIES`): while it holds a slot
-//! there it waits for slots of the others, and never the other way round.
+//! elsewhere by errands of its own has queues of its own (`ARRAYS`, `COPIES`): while it holds a
+//! slot there it waits for slots of the others, and never the other way round.
 
 mod batch;
 mod errand;
@@ -303,7 +303,8 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
     }
 
     /// Errands that have not ended, and syncs.
-    pub fn count(&self) -> usize {
+    #[cfg(test)]
+    fn count(&self) -> usize {
         self.errands.count() + self.syncs.count()
     }
 
@@ -326,7 +327,8 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
     }
 
     /// Slices and syncs in the engine's hands or on their way to it.
-    pub fn in_flight(&self) -> usize {
+    #[cfg(test)]
+    fn in_flight(&self) -> usize {
         self.flights.len() + self.syncs.in_flight()
     }
 

@@ -59,10 +59,12 @@ impl<P> Syncs<P> {
         }
     }
 
+    #[cfg(test)]
     pub fn count(&self) -> usize {
         self.waiting.len() + self.in_flight.len()
     }
 
+    #[cfg(test)]
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
     }

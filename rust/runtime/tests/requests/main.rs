@@ -2,6 +2,7 @@
 
 mod batch;
 mod cancel;
+mod device;
 mod full;
 mod kinds;
 mod misuse;

@@ -4,11 +4,23 @@ use super::support::{at, complete, context, pattern, Memory, TestFile};
 use gpuio_core::scheduling::RegionId;
 use gpuio_core::ErrorCode;
 use gpuio_runtime::requests::{
-    BatchRead, RequestClass, RequestKind, RequestSpec, RequestStatus, StreamId, SubmitOptions,
+    BatchRead, RequestClass, RequestKind, RequestSpec, RequestStatus, Requests, StreamId,
+    SubmitOptions,
 };
+use std::sync::Arc;
+
+/// Expects each request to be refused with this code, and nothing to have happened.
+fn refused(requests: &Arc<Requests>, code: ErrorCode, cases: &[(&str, RequestSpec)]) {
+    for (name, spec) in cases {
+        let error = requests.submit(spec).expect_err(name);
+        assert_eq!(error.code, code, "{name}: {error}");
+        assert!(!error.message.is_empty());
+    }
+    assert_eq!(requests.figures().unwrap().requests, 0);
+}
 
 #[test]
-fn what_can_never_work_is_refused_at_once() {
+fn ranges_and_names_that_there_are_not_are_refused() {
     let (context, file) = (context(), TestFile::new(&pattern(1, 8192)));
     let requests = context.requests();
     let resource = requests.open_resource(&file.uri(), 0, false).unwrap();
@@ -17,137 +29,72 @@ fn what_can_never_work_is_refused_at_once() {
     let array_region = requests.register_array(&array).unwrap();
     let (source, target) = (at(&resource, 0), memory.at(0));
     let nobody = (RegionId(9999), 0);
-    let gone = requests
-        .create_stream(RequestClass::TrainingBw)
-        .unwrap()
-        .id();
+    let in_stream = |stream| {
+        let options = SubmitOptions {
+            stream,
+            ..SubmitOptions::default()
+        };
+        RequestSpec::read(source, target, 8).with(options)
+    };
+    let class = RequestClass::TrainingBw;
+    let gone = requests.create_stream(class).unwrap().id();
+    let read = RequestSpec::read;
+    let far = at(&resource, u64::MAX);
+    let cases = [
+        ("no bytes", read(source, target, 0)),
+        ("beyond the memory", read(source, memory.at(1), 8192)),
+        ("far beyond", read(source, memory.at(u64::MAX), 2)),
+        ("far in the file", read(far, target, 2)),
+        ("beyond the array", read(at(&array_region, 1), target, 8192)),
+        ("unknown source", read(nobody, target, 8)),
+        ("unknown target", read(source, nobody, 8)),
+        ("unknown stream", in_stream(StreamId(777))),
+        ("a stream that has gone", in_stream(gone)),
+    ];
+    refused(&requests, ErrorCode::InvalidArgument, &cases);
+    assert_eq!(memory.bytes(), vec![0; 8192]);
+    drop(array_region);
+    context.close(&array).unwrap();
+}
+
+#[test]
+fn kinds_that_do_not_fit_their_regions_are_refused() {
+    let (context, file) = (context(), TestFile::new(&pattern(1, 8192)));
+    let requests = context.requests();
+    let resource = requests.open_resource(&file.uri(), 0, false).unwrap();
+    let memory = Memory::new(&requests, vec![0; 8192]);
+    let array = context.open(&file.uri(), 8192, 1, false).unwrap();
+    let array_region = requests.register_array(&array).unwrap();
+    let (source, target, other) = (at(&resource, 0), memory.at(0), memory.at(100));
+    let elements = at(&array_region, 0);
     let batch = RequestSpec {
         kind: RequestKind::Batch,
         ..RequestSpec::read(source, target, 8)
     };
+    let add = |target| RequestSpec::fetch_add(target, 1);
     let long_atomic = RequestSpec {
         length_bytes: 16,
-        ..RequestSpec::fetch_add(target, 1)
+        ..add(target)
     };
-    let in_gone = SubmitOptions {
-        stream: gone,
-        ..SubmitOptions::default()
-    };
-    let unknown_stream = SubmitOptions {
-        stream: StreamId(777),
-        ..SubmitOptions::default()
-    };
-    use ErrorCode::{InvalidArgument, Permission, Unsupported};
-    let cases = [
-        (
-            "no bytes",
-            RequestSpec::read(source, target, 0),
-            InvalidArgument,
-        ),
-        (
-            "beyond the memory",
-            RequestSpec::read(source, memory.at(1), 8192),
-            InvalidArgument,
-        ),
-        (
-            "far beyond",
-            RequestSpec::read(source, memory.at(u64::MAX), 2),
-            InvalidArgument,
-        ),
-        (
-            "far in the file",
-            RequestSpec::read(at(&resource, u64::MAX), target, 2),
-            InvalidArgument,
-        ),
-        (
-            "beyond the array",
-            RequestSpec::read(at(&array_region, 1), target, 8192),
-            InvalidArgument,
-        ),
-        (
-            "unknown source",
-            RequestSpec::read(nobody, target, 8),
-            InvalidArgument,
-        ),
-        (
-            "unknown target",
-            RequestSpec::read(source, nobody, 8),
-            InvalidArgument,
-        ),
-        (
-            "unknown stream",
-            RequestSpec::read(source, target, 8).with(unknown_stream),
-            InvalidArgument,
-        ),
-        (
-            "gone stream",
-            RequestSpec::read(source, target, 8).with(in_gone),
-            InvalidArgument,
-        ),
-        (
-            "read of memory",
-            RequestSpec::read(target, memory.at(100), 8),
-            InvalidArgument,
-        ),
-        (
-            "read to a file",
-            RequestSpec::read(source, source, 8),
-            InvalidArgument,
-        ),
-        (
-            "write to memory",
-            RequestSpec::write(target, memory.at(100), 8),
-            InvalidArgument,
-        ),
-        (
-            "write of a file",
-            RequestSpec::write(source, source, 8),
-            InvalidArgument,
-        ),
-        (
-            "onto itself",
-            RequestSpec::copy(target, memory.at(7), 8),
-            InvalidArgument,
-        ),
-        ("batch", batch, InvalidArgument),
-        ("atomic of 16", long_atomic, InvalidArgument),
-        (
-            "unaligned atomic",
-            RequestSpec::fetch_add(memory.at(4), 1),
-            InvalidArgument,
-        ),
-        (
-            "atomic at the end",
-            RequestSpec::fetch_add(memory.at(8185), 1),
-            InvalidArgument,
-        ),
-        (
-            "atomic on a file",
-            RequestSpec::fetch_add(source, 1),
-            Unsupported,
-        ),
-        (
-            "atomic on an array",
-            RequestSpec::fetch_add(at(&array_region, 0), 1),
-            Unsupported,
-        ),
-        (
-            "read-only file",
-            RequestSpec::write(target, source, 8),
-            Permission,
-        ),
-        (
-            "read-only array",
-            RequestSpec::write(target, at(&array_region, 0), 8),
-            Permission,
-        ),
+    let invalid = [
+        ("read of memory", RequestSpec::read(target, other, 8)),
+        ("read to a file", RequestSpec::read(source, source, 8)),
+        ("write to memory", RequestSpec::write(target, other, 8)),
+        ("write of a file", RequestSpec::write(source, source, 8)),
+        ("onto itself", RequestSpec::copy(target, memory.at(7), 8)),
+        ("a batch without parts", batch),
+        ("an atomic of 16 bytes", long_atomic),
+        ("an unaligned atomic", add(memory.at(4))),
+        ("an atomic at the end", add(memory.at(8185))),
     ];
-    for (name, spec, code) in cases {
-        let error = requests.submit(&spec).expect_err(name);
-        assert_eq!(error.code, code, "{name}: {error}");
-        assert!(!error.message.is_empty());
-    }
-    assert_eq!(requests.figures().unwrap().requests, 0);
+    refused(&requests, ErrorCode::InvalidArgument, &invalid);
+    let unsupported = [("on a file", add(source)), ("on an array", add(elements))];
+    refused(&requests, ErrorCode::Unsupported, &unsupported);
+    let forbidden = [
+        ("a read-only file", RequestSpec::write(target, source, 8)),
+        ("a read-only array", RequestSpec::write(target, elements, 8)),
+    ];
+    refused(&requests, ErrorCode::Permission, &forbidden);
     assert_eq!(memory.bytes(), vec![0; 8192]);
     drop(array_region);
     context.close(&array).unwrap();

@@ -13,7 +13,7 @@ pub const LONG: Duration = Duration::from_secs(60);
 
 pub fn context_with(layer: ConfigLayer) -> Arc<Context> {
     let layer = ConfigLayer {
-        device: Some(DeviceChoice::Host),
+        device: layer.device.or(Some(DeviceChoice::Host)),
         page_bytes: Some(4096),
         l1_capacity_bytes: Some(1 << 20),
         l2_capacity_bytes: Some(1 << 20),

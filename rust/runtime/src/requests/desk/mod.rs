@@ -143,6 +143,7 @@ impl Core {
 
     /// A request has ended.
     pub fn request_ended(&mut self, state: &Arc<RequestState>, done: Done<Purpose>) {
+        debug_assert_eq!(state.bytes(), done.bytes_completed);
         state.end(done.status, done.error, done.parts);
     }
 

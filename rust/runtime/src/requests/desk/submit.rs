@@ -105,11 +105,8 @@ fn way(order: &Order) -> ((EngineKind, DeviceId), Work) {
         (Place::Array(_), _) | (_, Place::Array(_)) => {
             ((EngineKind::Memio, ARRAYS), Work::Elsewhere)
         }
-        (Place::Resource { .. } | Place::Device(_), _)
-        | (_, Place::Resource { .. } | Place::Device(_)) => {
-            ((EngineKind::Memio, COPIES), Work::Elsewhere)
-        }
-        _ => ((EngineKind::Memio, MEMORY), Work::Elsewhere),
+        (Place::Memory(_), Place::Memory(_)) => ((EngineKind::Memio, MEMORY), Work::Elsewhere),
+        _ => ((EngineKind::Memio, COPIES), Work::Elsewhere),
     }
 }
 
