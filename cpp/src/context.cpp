@@ -44,6 +44,11 @@ private:
         const auto index = static_cast<std::size_t>(policy);
         return index < std::size(names) ? names[index] : std::to_string(index);
     }
+    static std::string to_text(SchedulerPolicy policy) {
+        static constexpr const char* names[] = {"fifo", "priority", "deadline", "adaptive"};
+        const auto index = static_cast<std::size_t>(policy);
+        return index < std::size(names) ? names[index] : std::to_string(index);
+    }
     template <class Integer>
     static std::string to_text(Integer value) {
         return std::to_string(value);
@@ -74,6 +79,8 @@ rust::Vec<bridge::Setting> settings_of(const Config& config) {
     settings.add("prefetch_window_bytes", config.prefetch_window_bytes);
     settings.add("copy_engine_bytes", config.copy_engine_bytes);
     settings.add("stats_endpoint", config.stats_endpoint);
+    settings.add("scheduler_policy", config.scheduler_policy);
+    settings.add("queued_requests_max", config.queued_requests_max);
     return std::move(settings.entries());
 }
 

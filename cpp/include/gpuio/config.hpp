@@ -14,6 +14,9 @@ enum class LogLevel : int { kOff = 0, kError, kWarn, kInfo, kDebug, kTrace };
 /// Which page leaves L2 when room is needed.
 enum class CachePolicy : int { kLru = 0, kClock, kSieve, kS3Fifo };
 
+/// In which order transfers and requests go out; docs/scheduling.md compares them.
+enum class SchedulerPolicy : int { kFifo = 0, kPriority, kDeadline, kAdaptive };
+
 /// A `Config::flags` bit: accesses that hit are counted, too (`Stats::l1_hits`). Costs an atomic
 /// add an access.
 inline constexpr std::uint32_t kFlagCountHits = 1;
@@ -68,6 +71,10 @@ struct Config {
     /// any, `Context::stats_endpoint` tells which. An address that other machines may reach takes
     /// the word "public:" before it ["off"].
     std::optional<std::string> stats_endpoint;
+    /// In which order transfers and requests go out [priority].
+    std::optional<SchedulerPolicy> scheduler_policy;
+    /// Most requests that have not ended, 1 to 1,048,576 [65,536].
+    std::optional<std::uint32_t> queued_requests_max;
 };
 
 }  // namespace gpuio

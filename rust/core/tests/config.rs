@@ -1,6 +1,7 @@
 //! Configuration: precedence, every key from every place, and errors that name the place.
 
 use gpuio_core::config::*;
+use gpuio_core::scheduling::SchedulerPolicy;
 use gpuio_core::{Error, ErrorCode};
 use proptest::prelude::*;
 
@@ -32,7 +33,7 @@ fn refused(result: gpuio_core::Result<impl std::fmt::Debug>, place: &str, advice
 }
 
 /// Every key with a legal value that is not its default, as a variable and as TOML.
-const OTHER_VALUES: [(&str, &str, &str); 20] = [
+const OTHER_VALUES: [(&str, &str, &str); 22] = [
     (
         "stats_endpoint",
         "unix:/run/gpuio.sock",
@@ -57,6 +58,8 @@ const OTHER_VALUES: [(&str, &str, &str); 20] = [
     ("prefetch_window_bytes", "1MiB", "'1 MiB'"),
     ("l1_capacity_bytes", "32MiB", "'32MiB'"),
     ("l2_capacity_bytes", "65536K", "67108864"),
+    ("scheduler_policy", "Deadline", "'deadline'"),
+    ("queued_requests_max", "10", "10"),
 ];
 
 #[test]
@@ -98,6 +101,10 @@ fn defaults() {
     assert_eq!(
         (config.config_file, config.cache_policy),
         (None, PolicyKind::S3Fifo)
+    );
+    assert_eq!(
+        (config.scheduler_policy, config.queued_requests_max),
+        (SchedulerPolicy::Priority, 65_536)
     );
 }
 

@@ -354,3 +354,67 @@ fn what_makes_no_sense_is_refused() {
     assert!(options(1, vec![]).validate().is_err());
     assert!(options(1, vec![small(); 257]).validate().is_err());
 }
+
+#[test]
+fn a_promoted_request_passes_what_it_stood_behind() {
+    let mut scheduler = scheduler(DeviceLimits {
+        depth: 1,
+        bulk_depth: 1,
+        ..small()
+    });
+    let background = Request {
+        class: RequestClass::Background,
+        ..read(4096)
+    };
+    let first = scheduler.submit(background, 0).unwrap();
+    let other = scheduler.submit(read(4096), 0).unwrap();
+    let wanted = scheduler.submit(background, 0).unwrap();
+    let urgent = RequestClass::InferenceRealtime;
+    assert!(scheduler.promote(wanted, urgent, 1));
+    assert!(
+        !scheduler.promote(wanted, urgent, 1),
+        "it is as important already"
+    );
+    assert!(!scheduler.promote(wanted, RequestClass::Background, 1));
+    let mut order = Vec::new();
+    while let [slice] = dispatch(&mut scheduler, 2)[..] {
+        order.push(slice.request);
+        let all = Outcome {
+            bytes: slice.length_bytes,
+            error: None,
+        };
+        scheduler.complete(slice.id, all, 3, &mut || 0u64).unwrap();
+    }
+    assert_eq!(order, [wanted, other, first]);
+    assert!(!scheduler.promote(first, urgent, 4), "it has ended");
+    let class = |it| scheduler.figures().class(it).clone();
+    assert_eq!((class(urgent).submitted, class(urgent).completed), (1, 1));
+    let background = class(RequestClass::Background);
+    assert_eq!((background.submitted, background.completed), (1, 1));
+}
+
+#[test]
+fn the_rest_of_a_promoted_request_goes_on_urgently() {
+    let mut scheduler = scheduler(DeviceLimits {
+        depth: 1,
+        bulk_depth: 1,
+        ..small()
+    });
+    let background = Request {
+        class: RequestClass::Background,
+        ..read(8192)
+    };
+    let long = scheduler.submit(background, 0).unwrap();
+    let [begun] = dispatch(&mut scheduler, 0)[..] else {
+        panic!("one slot, one slice");
+    };
+    scheduler.submit(read(4096), 1).unwrap();
+    assert!(scheduler.promote(long, RequestClass::InferenceRealtime, 2));
+    let all = Outcome {
+        bytes: 4096,
+        error: None,
+    };
+    scheduler.complete(begun.id, all, 3, &mut || 0u64).unwrap();
+    let next = dispatch(&mut scheduler, 4);
+    assert_eq!(next[0].request, long);
+}

@@ -40,6 +40,9 @@ pub struct ResourceInfo {
     pub alignment_bytes: u32,
     /// The memory that *is* the resource, where it can simply be addressed (memio); else `None`.
     pub mapped: Option<MappedMemory>,
+    /// The system's number of the block device that the bytes lie on: what shares its time. `None`
+    /// for memory.
+    pub storage: Option<u64>,
 }
 
 /// Host memory that can be read and written in place. Valid until the resource is closed.

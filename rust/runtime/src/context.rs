@@ -3,15 +3,21 @@
 use crate::endpoint::{Bound, ContextFigures, Endpoint};
 use crate::l1::{L1Shape, L1};
 use crate::l2::L2;
+use crate::line::Line;
 use crate::log::Log;
-use crate::service::jobs::{Piece, Reply};
+use crate::requests::{Desk, Requests};
+use crate::service::jobs::Piece;
 use crate::service::{
-    Command, Core, Fills, Offers, OpenArray, Opened, Service, ServiceStats, Signals, StatsReport,
+    Command, Core, Fills, Offers, OpenArray, Opened, Purpose, Service, ServiceStats, Signals,
+    StatsReport,
 };
 use crate::shared::SharedBlocks;
+use crate::traffic::{Queues, Traffic};
 use crate::wake::Wake;
 use gpuio_core::config::{Config, DeviceChoice, LogLevel, StatsEndpoint, FLAG_COUNT_HITS};
 use gpuio_core::exposition::Snapshot;
+use gpuio_core::scheduling::retry::RetryPolicy;
+use gpuio_core::scheduling::{DeviceLimits, SchedulerOptions};
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::localio::LocalIoOptions;
@@ -21,31 +27,34 @@ use gpuio_memory::device::{Device, DeviceInfo};
 use gpuio_memory::host::HostDevice;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{channel, sync_channel, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{channel, sync_channel, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Commands that may wait for the service.
 const COMMAND_QUEUE: usize = 1024;
-/// How much longer than the service the host waits before it gives the service up.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// A stream's read-ahead gets no more than this part of L2.
 const STREAMS_IN_L2: u64 = 8;
 /// What all cursors have brought ahead is no more than this part of L1.
 const CURSORS_AHEAD_IN_L1: u32 = 4;
-/// How often a waiting host looks whether the service is alive.
-const HEARTBEAT: Duration = Duration::from_millis(100);
+/// Longest transfer at a time on storage: as much as a fill or a read-ahead asks for at once.
+const SLICE_BYTES: u64 = 1 << 20;
+/// Parts of users' copies at a time.
+const LEGS_MAX: usize = 64;
+/// Array and copy slices under way at a time.
+const COMPOSITE_DEPTH: u32 = 16;
+/// Longest copy at a time.
+const COPY_BYTES: u64 = 256 << 10;
 
 /// See the module's comment. Shared by its arrays; the last one ends it.
 pub struct Context {
     config: Config,
     log: Log,
     device: Arc<dyn Device>,
-    commands: SyncSender<Command>,
-    wake: Arc<Wake>,
-    signals: Arc<Signals>,
+    line: Line,
+    requests: Arc<Requests>,
     thread: Mutex<Thread>,
     figures: ContextFigures,
     endpoint: Option<Endpoint>,
@@ -69,6 +78,13 @@ pub struct ArrayHandle {
     writable: bool,
 }
 
+impl ArrayHandle {
+    /// Whether it may be written.
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+}
+
 /// Counters of an array's context, and of the array.
 pub type Stats = StatsReport;
 
@@ -81,16 +97,16 @@ impl Context {
         let device = open_device(&config)?;
         let wake = Arc::new(Wake::new()?);
         let signals = Arc::new(Signals::default());
-        let core = build_core(&config, &device, &wake)?;
         let (commands, receiver) = sync_channel(COMMAND_QUEUE);
-        let timeout = Duration::from_micros(config.io_timeout_us);
-        let service = Service::new(
-            core,
-            receiver,
-            Arc::clone(&wake),
-            Arc::clone(&signals),
-            timeout,
-        );
+        let line = Line {
+            commands,
+            wake: Arc::clone(&wake),
+            signals: Arc::clone(&signals),
+            timeout: Duration::from_micros(config.io_timeout_us),
+        };
+        let (requests, desk) = Requests::new(&config, line.clone(), &device)?;
+        let core = build_core(&config, &device, &wake, desk)?;
+        let service = Service::new(core, receiver, wake, signals, line.timeout);
         let thread = std::thread::Builder::new()
             .name("gpuio-service".into())
             .spawn(move || service.run_to_the_end())
@@ -106,13 +122,12 @@ impl Context {
             format!("a context on {}: {config:?}", device.info().name)
         });
         let mut context = Self {
-            figures: ContextFigures::new(commands.clone(), Arc::clone(&wake)),
+            figures: ContextFigures::new(line.commands.clone(), Arc::clone(&line.wake)),
             config,
             log,
             device,
-            commands,
-            wake,
-            signals,
+            line,
+            requests,
             thread: Mutex::new(Thread::Runs(thread)),
             endpoint: None,
         };
@@ -171,10 +186,10 @@ impl Context {
             prefetch_pages,
             counts_hits: self.config.flags & FLAG_COUNT_HITS != 0,
         };
-        let opened = self.ask(|reply| Command::Open(request, reply))?;
+        let opened = self.line.ask(|reply| Command::Open(request, reply))?;
         if opened.pinned != 0 {
-            if let Err(error) = self.ask(|reply| Command::Fill(opened.id, reply)) {
-                self.ask(|reply| Command::Close(opened.id, reply))?;
+            if let Err(error) = self.line.ask(|reply| Command::Fill(opened.id, reply)) {
+                self.line.ask(|reply| Command::Close(opened.id, reply))?;
                 return Err(error);
             }
         }
@@ -186,7 +201,9 @@ impl Context {
     /// Writes back what was written to the array, and closes it. No kernel uses it any more. A
     /// failure is logged as well, since destructors cannot report it.
     pub fn close(&self, array: &ArrayHandle) -> Result<()> {
-        let closed = self.ask(|reply| Command::Close(array.opened.id, reply));
+        let closed = self
+            .line
+            .ask(|reply| Command::Close(array.opened.id, reply));
         if let Err(error) = &closed {
             self.log.line(LogLevel::Error, || {
                 format!("closing an array lost data: {error}")
@@ -200,7 +217,8 @@ impl Context {
         if !array.writable {
             return Ok(());
         }
-        self.ask(|reply| Command::Flush(array.opened.id, reply))
+        self.line
+            .ask(|reply| Command::Flush(array.opened.id, reply))
     }
 
     /// Reads bytes of an array. No kernel writes to it. Blocks.
@@ -219,14 +237,15 @@ impl Context {
         }
         let (pieces, receiver) = channel();
         let length = buffer.len() as u64;
-        self.send(Command::Read(array.opened.id, first_byte, length, pieces))?;
+        self.line
+            .send(Command::Read(array.opened.id, first_byte, length, pieces))?;
         self.copy_pieces(&receiver, buffer)
     }
 
     fn copy_pieces(&self, pieces: &Receiver<Result<Piece>>, buffer: &mut [u8]) -> Result<()> {
         let mut copied = 0;
         while copied < buffer.len() {
-            let piece = self.receive(pieces)??;
+            let piece = self.line.receive(pieces)??;
             let target = &mut buffer[piece.buffer_offset..piece.buffer_offset + piece.length];
             // SAFETY: the piece's bytes stay in place while its lease lives (or for good, where
             // there is none), and they are not the requester's own buffer.
@@ -234,7 +253,7 @@ impl Context {
                 unsafe { std::slice::from_raw_parts(piece.address as *const u8, piece.length) };
             target.copy_from_slice(source);
             copied += piece.length;
-            self.wake.ring(); // the service may wait for room in the channel
+            self.line.wake.ring(); // the service may wait for room in the channel
         }
         Ok(())
     }
@@ -254,7 +273,8 @@ impl Context {
         for (k, chunk) in bytes.chunks(piece).enumerate() {
             let source = (chunk.as_ptr() as usize, chunk.len() as u64);
             let first = first_byte + (k * piece) as u64;
-            self.ask(|reply| Command::Write(array.opened.id, first, source, reply))?;
+            self.line
+                .ask(|reply| Command::Write(array.opened.id, first, source, reply))?;
         }
         Ok(())
     }
@@ -266,34 +286,32 @@ impl Context {
             return Ok(());
         }
         let pages = array.opened.geometry.pages_of(first_byte, length);
-        if self
-            .commands
-            .try_send(Command::Prefetch(array.opened.id, pages))
-            .is_ok()
-        {
-            self.wake.ring();
-        }
+        self.line
+            .try_send(Command::Prefetch(array.opened.id, pages));
         Ok(())
     }
 
     /// Kernels were launched: until `settle`, a device that cannot ring the doorbell is polled.
     pub fn kernels_launched(&self) {
-        self.signals.kernels_run.store(true, Ordering::Relaxed);
-        self.wake.ring();
+        self.line.signals.kernels_run.store(true, Ordering::Relaxed);
+        self.line.wake.ring();
     }
 
     /// Waits until launched kernels have ended. Bounded by the kernels themselves, whose every
     /// access is bounded by `io_timeout_us`.
     pub fn wait_for_kernels(&self) -> Result<()> {
         let ended = self.device.synchronize(u64::MAX);
-        self.signals.kernels_run.store(false, Ordering::Relaxed);
+        self.line
+            .signals
+            .kernels_run
+            .store(false, Ordering::Relaxed);
         ended
     }
 
     /// Collects what kernels reported since the last call; an error if any access failed. No kernel
     /// runs.
     pub fn settle(&self) -> Result<()> {
-        match self.ask(Command::Settle)? {
+        match self.line.ask(Command::Settle)? {
             Some(failure) => Err(failure),
             None => Ok(()),
         }
@@ -302,7 +320,12 @@ impl Context {
     /// The counters of the context, and of one array if given. Exact when no kernel runs.
     pub fn stats(&self, array: Option<&ArrayHandle>) -> Result<Stats> {
         let id = array.map(|array| array.opened.id);
-        self.ask(|reply| Command::Stats(id, reply))
+        self.line.ask(|reply| Command::Stats(id, reply))
+    }
+
+    /// Users' requests to this context.
+    pub fn requests(&self) -> Arc<Requests> {
+        Arc::clone(&self.requests)
     }
 
     /// What the context has counted, for monitoring. May be called while kernels run. Waits for the
@@ -321,23 +344,22 @@ impl Context {
     /// For tests of deadlines: the service stands still while this is set.
     #[doc(hidden)]
     pub fn pause_service(&self, paused: bool) {
-        self.signals.paused.store(paused, Ordering::Release);
+        self.line.signals.paused.store(paused, Ordering::Release);
     }
 
     /// For tests: how often the service has gone to sleep.
     #[doc(hidden)]
     pub fn service_sleeps(&self) -> u64 {
-        self.signals.sleeps.load(Ordering::Relaxed)
+        self.line.signals.sleeps.load(Ordering::Relaxed)
     }
 
     /// Ends the service; what is not written back is lost. Called by drop, and by tests of a dead
     /// service.
     #[doc(hidden)]
     pub fn stop_service(&self) {
-        self.signals.paused.store(false, Ordering::Release);
-        if self.commands.send(Command::Stop).is_ok() {
-            self.wake.ring();
-        }
+        self.line.signals.paused.store(false, Ordering::Release);
+        // A service that has gone needs no telling.
+        let _ = self.line.send(Command::Stop);
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Thread::Runs(handle) = std::mem::replace(&mut *thread, Thread::Gone) {
             // The thread catches its own panics.
@@ -366,55 +388,6 @@ impl Context {
             )
             .with_offset(first_byte)),
         }
-    }
-
-    fn patience(&self) -> Duration {
-        Duration::from_micros(self.config.io_timeout_us) + GRACE
-    }
-
-    fn send(&self, command: Command) -> Result<()> {
-        self.commands
-            .send(command)
-            .map_err(|_| self.service_is_gone())?;
-        self.wake.ring();
-        Ok(())
-    }
-
-    /// Sends a command and waits for its reply.
-    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T> {
-        let (reply, outcome) = sync_channel(1);
-        self.send(command(reply))?;
-        self.receive(&outcome)?
-    }
-
-    /// Waits for an answer of the service. The service ends what makes no progress; this wait ends
-    /// only when the service itself has died, or has not taken a turn for so long that it must hang
-    /// in a system call. Then it is given up for good, because it may hold a caller's buffer.
-    fn receive<T>(&self, answers: &Receiver<T>) -> Result<T> {
-        let mut seen = (self.signals.turns.load(Ordering::Relaxed), Instant::now());
-        loop {
-            match answers.recv_timeout(HEARTBEAT) {
-                Ok(answer) => return Ok(answer),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.service_is_gone()),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            let turns = self.signals.turns.load(Ordering::Relaxed);
-            if turns != seen.0 {
-                seen = (turns, Instant::now());
-            } else if seen.1.elapsed() > self.patience() {
-                return Err(self.service_is_stuck());
-            }
-        }
-    }
-
-    fn service_is_gone(&self) -> Error {
-        let message = "the I/O service of this context has stopped; make a new context";
-        Error::new(ErrorCode::General, "reach the service", message)
-    }
-
-    fn service_is_stuck(&self) -> Error {
-        let message = "the I/O service does not answer: the storage hangs";
-        Error::new(ErrorCode::Timeout, "reach the service", message)
     }
 }
 
@@ -446,7 +419,7 @@ fn open_device(config: &Config) -> Result<Arc<dyn Device>> {
     }
 }
 
-fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<Core> {
+fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake, desk: Desk) -> Result<Core> {
     let frames = |bytes: u64| u32::try_from(bytes / config.page_bytes).unwrap_or(u32::MAX - 1);
     let l2 = L2::new(
         &**device,
@@ -467,28 +440,27 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         },
     };
     let l1 = L1::new(Arc::clone(device), shape, shared.device_addresses())?;
-    let engines = Engines::new(EnginesOptions {
-        localio: LocalIoOptions {
-            queue_depth: config.queue_depth,
-            registered_arena: Some(l2.arena()),
-            ..LocalIoOptions::default()
-        },
-        ..EnginesOptions::default()
-    });
+    let traffic = open_traffic(config, l2.arena())?;
     // The host device has no copy engine: there the waiting thread copies pages of any size.
     let copy_engine_bytes = match device.stream() {
         0 => u64::MAX,
         _ => config.copy_engine_bytes,
     };
     let fills = Fills::new(l2.frame_count());
+    let loading = vec![None; l2.frame_count() as usize];
     Ok(Core {
         device: Arc::clone(device),
         l1,
         l2,
         shared,
-        engines,
+        traffic,
+        desk,
+        new_jobs: Vec::new(),
+        own_errands: 0,
+        own_errands_max: own_errands_max(config),
+        loading,
+        epoch: Instant::now(),
         arrays: Vec::new(),
-        transfers: Default::default(),
         fills,
         waiters: HashMap::new(),
         stalled: VecDeque::new(),
@@ -502,6 +474,50 @@ fn build_core(config: &Config, device: &Arc<dyn Device>, wake: &Wake) -> Result<
         writes: 0,
         last_write_error: None,
         stats: ServiceStats::default(),
-        completions: Vec::new(),
     })
+}
+
+/// Errands of the context itself at a time.
+fn own_errands_max(config: &Config) -> usize {
+    2 * (config.request_slots + config.queue_depth) as usize
+}
+
+/// The scheduler over the engines. `arena` is the memory that most transfers use.
+fn open_traffic(config: &Config, arena: (usize, usize)) -> Result<Traffic<Engines, Purpose>> {
+    let engines = Engines::new(EnginesOptions {
+        localio: LocalIoOptions {
+            queue_depth: config.queue_depth,
+            registered_arena: Some(arena),
+            ..LocalIoOptions::default()
+        },
+        ..EnginesOptions::default()
+    });
+    let depth = config.queue_depth;
+    let storage = DeviceLimits {
+        depth,
+        bulk_depth: (depth / 2).max(1),
+        slice_bytes: SLICE_BYTES,
+        batch_count: 1,
+    };
+    // Copies are done one after the other by the service itself: short, so that it can turn to
+    // something urgent between two.
+    let memory = DeviceLimits {
+        slice_bytes: COPY_BYTES,
+        ..DeviceLimits::default()
+    };
+    let options = SchedulerOptions {
+        policy: config.scheduler_policy,
+        queued_max: config.queued_requests_max as usize + own_errands_max(config) + LEGS_MAX,
+        retry: RetryPolicy {
+            total_deadline_us: config.io_timeout_us,
+            ..RetryPolicy::default()
+        },
+        ..SchedulerOptions::default()
+    };
+    let composite = DeviceLimits {
+        depth: COMPOSITE_DEPTH,
+        bulk_depth: COMPOSITE_DEPTH / 2,
+        ..storage
+    };
+    Traffic::new(engines, Queues::new(memory, composite, storage), options)
 }

@@ -15,10 +15,13 @@ pub mod endpoint;
 pub mod geometry;
 mod l1;
 pub mod l2;
+mod line;
 mod log;
+pub mod requests;
 mod service;
 pub mod settings;
 mod shared;
+mod traffic;
 mod wake;
 
 pub use context::{devices, ArrayHandle, Context, Stats};

@@ -6,6 +6,7 @@ use super::layer::Source;
 use super::types::{DeviceChoice, LogLevel, PolicyKind};
 use super::value::{Raw, Unit, Value};
 use super::API_VERSION;
+use crate::scheduling::SchedulerPolicy;
 
 /// A key, as the readers and the reference need it.
 pub(super) struct Key {
@@ -135,6 +136,10 @@ define_keys! {
         /// the waiting lanes. Larger pages can stall while the program calls CUDA functions that
         /// wait for kernels ([decision 7](decisions/0007-no-driver-calls.md)).
         copy_engine_bytes: u64 = 256 << 10, Bytes;
+        /// In which order transfers go out: fifo, priority, deadline or adaptive.
+        scheduler_policy: SchedulerPolicy = SchedulerPolicy::Priority, Plain;
+        /// Most requests of users that have not ended: 1 to 1048576.
+        queued_requests_max: u32 = 1 << 16, Plain;
     }
     derived {
         /// The TOML file to read; not legal in the file itself.

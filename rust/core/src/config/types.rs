@@ -1,5 +1,6 @@
 //! The enumerations of the configuration.
 
+use crate::scheduling::SchedulerPolicy;
 use std::fmt;
 
 /// How much is logged; each level includes those before it.
@@ -65,6 +66,14 @@ impl PolicyKind {
         ("s3fifo", Self::S3Fifo),
     ];
 }
+
+/// The spellings of the policies in which requests are ordered.
+pub(super) const SCHEDULER_SPELLINGS: &[(&str, SchedulerPolicy)] = &[
+    ("fifo", SchedulerPolicy::Fifo),
+    ("priority", SchedulerPolicy::Priority),
+    ("deadline", SchedulerPolicy::Deadline),
+    ("adaptive", SchedulerPolicy::Adaptive),
+];
 
 /// Where kernels run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -17,6 +17,7 @@ const IO_TIMEOUT_US: RangeInclusive<u64> = 1_000..=3_600_000_000;
 const MAX_GPUS: RangeInclusive<i32> = -1..=1024;
 const MAX_HOST_THREADS: u32 = 1024;
 const REQUEST_SLOTS: RangeInclusive<u32> = 64..=4096;
+const QUEUED_REQUESTS: RangeInclusive<u32> = 1..=1 << 20;
 const MAX_PREFETCH_WINDOW_BYTES: u64 = 1 << 30;
 
 /// Checks a merged configuration; the first value that is wrong is the error.
@@ -45,6 +46,11 @@ pub(super) fn check(config: &Config, origins: &Origins) -> Result<()> {
                 "{} (a power of two)",
                 number(config.request_slots, &REQUEST_SLOTS)
             ),
+        ),
+        (
+            "queued_requests_max",
+            QUEUED_REQUESTS.contains(&config.queued_requests_max),
+            number(config.queued_requests_max, &QUEUED_REQUESTS),
         ),
         (
             "io_timeout_us",

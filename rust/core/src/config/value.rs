@@ -1,7 +1,8 @@
 //! From what stands in a file or a variable to a value of a key's type.
 
 use super::endpoint::StatsEndpoint;
-use super::types::{DeviceChoice, LogLevel, PolicyKind};
+use super::types::{DeviceChoice, LogLevel, PolicyKind, SCHEDULER_SPELLINGS};
+use crate::scheduling::SchedulerPolicy;
 use crate::suggest;
 use crate::units::{format_bytes, format_duration_us, parse_bytes, parse_duration_us};
 use std::fmt::Display;
@@ -190,6 +191,16 @@ impl Value for LogLevel {
 impl Value for PolicyKind {
     fn read(raw: Raw<'_>, _: Unit) -> Result<Self, String> {
         choice(raw, Self::SPELLINGS)
+    }
+
+    fn show(&self, _: Unit) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for SchedulerPolicy {
+    fn read(raw: Raw<'_>, _: Unit) -> Result<Self, String> {
+        choice(raw, SCHEDULER_SPELLINGS)
     }
 
     fn show(&self, _: Unit) -> String {

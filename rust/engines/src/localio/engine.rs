@@ -232,6 +232,7 @@ impl Engine for LocalIoEngine {
                 1
             },
             mapped: None,
+            storage: Some(file.storage),
         };
         Ok((ResourceId(index), info))
     }

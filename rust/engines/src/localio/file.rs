@@ -32,6 +32,8 @@ pub(super) struct OpenedFile {
     /// How the bytes move, for people.
     pub(super) path_note: String,
     block_device: bool,
+    /// The block device that it is, or lies on.
+    pub(super) storage: u64,
 }
 
 impl OpenedFile {
@@ -72,6 +74,11 @@ pub(super) fn open(uri: &LocalioUri, options: OpenOptions) -> Result<OpenedFile>
         direct_required: uri.direct == DirectMode::Required,
         path_note: String::new(),
         block_device,
+        storage: if block_device {
+            metadata.rdev()
+        } else {
+            metadata.dev()
+        },
     };
     reach_needed_length(&opened, uri, options)?;
     add_direct(&mut opened, uri, &path)?;

@@ -169,6 +169,7 @@ impl Engine for MemIoEngine {
             path: "host memory, mapped".into(),
             alignment_bytes: 1,
             mapped: Some(mapped),
+            storage: None,
         };
         Ok((ResourceId(index as u32), info))
     }

@@ -1,9 +1,9 @@
 //! A context's figures: what its service counts, put together.
 
+use crate::service::jobs::Reply;
 use crate::service::{Command, StatsReport};
 use crate::wake::Wake;
-use gpuio_core::exposition::{DeviceSnapshot, L1Counters, L2Counters, ServiceCounters, Snapshot};
-use gpuio_core::scheduling::Figures;
+use gpuio_core::exposition::{EngineCounters, L1Counters, L2Counters, ServiceCounters, Snapshot};
 use gpuio_core::{Error, ErrorCode, Result};
 use std::sync::mpsc::{sync_channel, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::Arc;
@@ -31,18 +31,26 @@ impl ContextFigures {
     /// `Timeout` if the service does not answer in time, `Busy` if too much waits for it, `General`
     /// if it has stopped.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let report = self.report()?;
-        let (figures, devices) = scheduler_figures();
+        let report = self.ask(|reply| Command::Stats(None, reply))?;
+        let scheduler = self.ask(Command::Figures)?;
+        let engines = scheduler.engines;
         Ok(Snapshot {
-            figures,
-            devices,
+            figures: scheduler.figures,
+            devices: scheduler.devices,
+            engines: Some(EngineCounters {
+                transfers: engines.transfers,
+                read_bytes: engines.read_bytes,
+                written_bytes: engines.written_bytes,
+                kernel_requests: engines.kernel_requests,
+                short_transfers: engines.short_transfers,
+            }),
             ..of_caches(&report)
         })
     }
 
-    fn report(&self) -> Result<StatsReport> {
+    fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T> {
         let (reply, answer) = sync_channel(1);
-        let sent = self.commands.try_send(Command::Stats(None, reply));
+        let sent = self.commands.try_send(command(reply));
         sent.map_err(|error| match error {
             TrySendError::Full(_) => refuse(
                 ErrorCode::Busy,
@@ -70,13 +78,6 @@ fn refuse(code: ErrorCode, message: &str) -> Error {
     Error::new(code, "collect figures", message)
 }
 
-/// The one place for the scheduler's part: its figures, those of all workers merged, and its
-/// devices with their queues. The runtime has no scheduler yet, so there are none.
-fn scheduler_figures() -> (Figures, Vec<DeviceSnapshot>) {
-    (Figures::default(), Vec::new())
-}
-
-/// The engines are not asked yet: the service's report does not have their counters.
 fn of_caches(report: &StatsReport) -> Snapshot {
     let StatsReport {
         l1, l2, service, ..

@@ -159,7 +159,7 @@ impl Core {
 
     /// Whether no fault is in the service's hands, unacknowledged answers apart.
     pub fn has_no_faults(&self) -> bool {
-        self.has_only_fills() && self.transfers.fills().next().is_none()
+        self.has_only_fills() && self.filling().next().is_none()
     }
 
     /// As `has_no_faults`, but for those whose frames an engine is filling.
@@ -184,7 +184,7 @@ impl Core {
             .chain(&self.stalled)
             .chain(self.copies.iter().map(|copy| &copy.fault))
             .chain(self.fills.waiting())
-            .chain(self.transfers.fills());
+            .chain(self.filling());
         self.shared.has_next()
             || faults.any(|fault| fault.array == array && pages.contains(&fault.page))
     }
@@ -201,7 +201,7 @@ impl Core {
     pub fn repair_l1(&mut self) -> Result<()> {
         self.reclaim_lent();
         let arrays = &self.arrays;
-        let fills: Vec<Fault> = self.transfers.fills().copied().collect();
+        let fills: Vec<Fault> = self.filling().copied().collect();
         self.l1.repair(&fills, &|id| {
             arrays
                 .get(id as usize)

@@ -7,6 +7,7 @@ use super::transfers::{failure_word, Waiter};
 use crate::array::Placement;
 use crate::l2::{L2State, PageKey};
 use gpuio_core::prefetch::Outcome;
+use gpuio_core::scheduling::RequestClass;
 use gpuio_core::{Error, ErrorCode};
 use gpuio_memory::layout::{self, FaultOperation};
 use gpuio_memory::ring::Fault;
@@ -103,15 +104,22 @@ impl Core {
 
     /// Serves a read from the frame in which L2 has the page, or has it brought to L2.
     fn serve_from(&mut self, fault: Fault, key: PageKey, found: Option<u32>) -> Served {
+        // Nobody waits for what a cursor brings ahead; but soon someone does, without asking again.
+        let is_ahead = fault.operation == FaultOperation::Prefetch as u32;
+        let class = match is_ahead {
+            true => RequestClass::TrainingFw,
+            false => RequestClass::InferenceRealtime,
+        };
         let frame = match found {
             Some(frame) => frame,
-            None => match self.start_load(key) {
+            None => match self.start_load(key, class) {
                 Load::Started(frame) => frame,
                 Load::NoRoom => return Served::Stalled,
                 Load::Failed(error) => return self.refuse(&fault, &error),
             },
         };
         if self.l2.state(frame) == L2State::Loading {
+            self.promote_load(frame, class);
             let waiters = self.waiters.entry(frame).or_default();
             waiters.push(Waiter::Fault(fault));
         } else {
@@ -137,7 +145,7 @@ impl Core {
             .array_mut(key.array)
             .and_then(|it| it.detector.as_mut());
         if let Some(predicted) = detector.and_then(|it| it.observe(key.page)) {
-            self.read_ahead(key.array, predicted.pages());
+            self.read_ahead(key.array, predicted.pages(), RequestClass::Background);
         }
     }
 

@@ -15,8 +15,9 @@ use super::transfers::{failure_word, Purpose};
 use crate::array::Placement;
 use crate::l2::PageKey;
 use gpuio_core::replacement::Ghost;
+use gpuio_core::scheduling::{RequestClass, RequestKind};
 use gpuio_core::Result;
-use gpuio_engines::engine::{Engine, MemorySpan, Transfer, TransferKind};
+use gpuio_engines::engine::{MemorySpan, ResourceId};
 use gpuio_memory::layout::{FaultOperation, Outcome};
 use gpuio_memory::ring::Fault;
 use std::collections::{HashMap, VecDeque};
@@ -207,24 +208,21 @@ impl Core {
         }
     }
 
-    /// Queues a read of consecutive pages into the frames of their faults. False if the engine is
-    /// full.
+    /// Starts a read of consecutive pages into the frames of their faults. False if there is no
+    /// room.
     fn start_fill(&mut self, faults: &[Fault]) -> bool {
         let Some((resource, offset, memory)) = self.plan_fill(faults) else {
             return false;
         };
-        let token = self.transfers.begin(Purpose::Fill {
+        let purpose = Purpose::Fill {
             faults: faults.to_vec(),
-        });
-        let queued = self.engines.queue(Transfer {
-            token,
-            kind: TransferKind::Read,
-            resource,
-            offset,
-            memory,
-        });
-        if queued.is_err() {
-            self.transfers.end(token);
+        };
+        // Kernels do not ask again for what a cursor has asked for: so it must not stand back.
+        let what = (RequestKind::Read, RequestClass::TrainingFw);
+        if self
+            .start_own(what, (resource, offset), memory, purpose)
+            .is_err()
+        {
             return false;
         }
         for fault in faults {
@@ -237,10 +235,7 @@ impl Core {
 
     /// Resource, offset and memory of a fill. Frames that lie one behind the other are one piece:
     /// the CLOCK hand gives them out in order, so most fills are.
-    fn plan_fill(
-        &self,
-        faults: &[Fault],
-    ) -> Option<(gpuio_engines::engine::ResourceId, u64, Vec<MemorySpan>)> {
+    fn plan_fill(&self, faults: &[Fault]) -> Option<(ResourceId, u64, Vec<MemorySpan>)> {
         let array = self.array(faults.first()?.array)?;
         let mut memory: Vec<MemorySpan> = Vec::new();
         for fault in faults {

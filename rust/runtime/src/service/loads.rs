@@ -3,8 +3,9 @@
 use super::core::Core;
 use super::transfers::Purpose;
 use crate::l2::{L2State, PageKey};
+use gpuio_core::scheduling::{RequestClass, RequestKind};
 use gpuio_core::{Error, ErrorCode, Result};
-use gpuio_engines::engine::{Engine, MemorySpan, Transfer, TransferKind};
+use gpuio_engines::engine::MemorySpan;
 
 /// Most bytes that one read-ahead transfer brings.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
@@ -13,7 +14,7 @@ const READ_AHEAD_BYTES: u64 = 1 << 20;
 pub enum Load {
     /// Under way in this frame.
     Started(u32),
-    /// Not now: no frame or no room in the engine. Something in flight will change that.
+    /// Not now: no frame, or enough is under way. Something in flight will change that.
     NoRoom,
     /// Not at all: nothing that is in flight can change it.
     Failed(Error),
@@ -21,11 +22,11 @@ pub enum Load {
 
 impl Core {
     /// Starts to read a page into L2, where it is not.
-    pub fn start_load(&mut self, key: PageKey) -> Load {
+    pub fn start_load(&mut self, key: PageKey, class: RequestClass) -> Load {
         let Some(frame) = self.claim(key) else {
             return self.no_frame();
         };
-        if self.queue_load(key.array, key.page, vec![frame]) {
+        if self.queue_load(key.array, key.page, vec![frame], class) {
             Load::Started(frame)
         } else {
             Load::NoRoom
@@ -66,7 +67,7 @@ impl Core {
 
     /// What it means that no frame could be claimed.
     pub fn no_frame(&self) -> Load {
-        if self.writes == 0 && self.transfers.in_flight() == 0 && self.l2.has_failed_writes() {
+        if self.writes == 0 && self.own_errands == 0 && self.l2.has_failed_writes() {
             if let Some(error) = &self.last_write_error {
                 return Load::Failed(error.clone());
             }
@@ -74,9 +75,15 @@ impl Core {
         Load::NoRoom
     }
 
-    /// Queues a read of consecutive pages into frames that were claimed for them. If the engine is
-    /// full the frames are given back.
-    pub(super) fn queue_load(&mut self, array: u32, first_page: u64, frames: Vec<u32>) -> bool {
+    /// Starts a read of consecutive pages into frames that were claimed for them. If there is no
+    /// room the frames are given back.
+    pub(super) fn queue_load(
+        &mut self,
+        array: u32,
+        first_page: u64,
+        frames: Vec<u32>,
+        class: RequestClass,
+    ) -> bool {
         let Some(entry) = self.arrays[array as usize].as_ref() else {
             return false;
         };
@@ -90,27 +97,35 @@ impl Core {
             });
             self.l2.begin_load(frame);
         }
-        let token = self.transfers.begin(Purpose::Load { frames });
-        let queued = self.engines.queue(Transfer {
-            token,
-            kind: TransferKind::Read,
-            resource,
-            offset: geometry.read_range(first_page).resource_offset,
-            memory,
-        });
-        if queued.is_ok() {
-            return true;
-        }
-        if let Some(Purpose::Load { frames }) = self.transfers.end(token) {
-            for frame in frames {
-                self.l2.discard(frame);
+        let offset = geometry.read_range(first_page).resource_offset;
+        let what = (RequestKind::Read, class);
+        let purpose = Purpose::Load { frames };
+        match self.start_own(what, (resource, offset), memory, purpose) {
+            Ok(errand) => {
+                if let Some(Purpose::Load { frames }) = self.traffic.purpose(errand) {
+                    for &frame in frames {
+                        self.loading[frame as usize] = Some(errand);
+                    }
+                }
+                true
             }
+            Err(Purpose::Load { frames }) => {
+                for frame in frames {
+                    self.l2.discard(frame);
+                }
+                false
+            }
+            Err(_) => false,
         }
-        false
     }
 
-    /// Reads pages ahead of their use, as far as clean frames and the engine allow.
-    pub fn read_ahead(&mut self, array: u32, pages: impl Iterator<Item = u64>) -> u64 {
+    /// Reads pages ahead of their use, as far as there are clean frames and room.
+    pub fn read_ahead(
+        &mut self,
+        array: u32,
+        pages: impl Iterator<Item = u64>,
+        class: RequestClass,
+    ) -> u64 {
         let run_pages = (READ_AHEAD_BYTES / self.page_bytes).clamp(1, 256) as usize;
         let mut run: (u64, Vec<u32>) = (0, Vec::new());
         let mut started = 0;
@@ -119,7 +134,7 @@ impl Core {
             let joins = page == run.0 + run.1.len() as u64 && run.1.len() < run_pages;
             if !run.1.is_empty() && (!joins || self.l2.find(key).is_some()) {
                 let (first, frames) = std::mem::take(&mut run);
-                if !self.queue_load(array, first, frames) {
+                if !self.queue_load(array, first, frames, class) {
                     return started;
                 }
             }
@@ -138,7 +153,7 @@ impl Core {
             started += 1;
         }
         if !run.1.is_empty() {
-            self.queue_load(array, run.0, run.1);
+            self.queue_load(array, run.0, run.1, class);
         }
         self.stats.read_ahead_pages += started;
         started
@@ -146,7 +161,9 @@ impl Core {
 
     pub(super) fn loaded(&mut self, frames: Vec<u32>, result: Result<()>) {
         let many = frames.len() > 1;
+        let urgent = RequestClass::InferenceRealtime;
         for frame in frames {
+            self.loading[frame as usize] = None;
             let Some(key) = self.l2.key(frame) else {
                 continue;
             };
@@ -161,8 +178,8 @@ impl Core {
                 }
                 // One bad page spoils a run: those that someone waits for are read again alone.
                 Err(_) if many && self.waiters.contains_key(&frame) => {
-                    if !self.queue_load(key.array, key.page, vec![frame]) {
-                        let message = "the engine's queue is full; lower the read-ahead";
+                    if !self.queue_load(key.array, key.page, vec![frame], urgent) {
+                        let message = "too many transfers are under way; lower the read-ahead";
                         let full = Error::new(ErrorCode::Busy, "read", message);
                         self.fail_waiters(frame, &full);
                     }

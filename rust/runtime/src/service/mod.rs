@@ -2,7 +2,7 @@
 //!
 //! It takes turns at everything that may have something for it — faults, engines, copies,
 //! acknowledgements, jobs — and when nothing has, first spins a little and then sleeps until an
-//! engine finishes, a kernel rings the doorbell, or the host sends a command.
+//! engine finishes, a retry is due, a kernel rings the doorbell, or the host sends a command.
 
 mod answers;
 mod core;
@@ -19,16 +19,20 @@ pub use self::core::{Core, ServiceStats};
 pub use fills::Fills;
 pub use lent::Offers;
 pub use open::{OpenArray, Opened};
+pub use transfers::Purpose;
 
+use crate::requests::{FiguresSnapshot, OpenedRegion};
 use crate::wake::Wake;
+use gpuio_core::uri::ResourceUri;
 use gpuio_core::{Error, ErrorCode, Result};
-use gpuio_engines::engine::Engine;
+use gpuio_engines::engine::OpenOptions;
 use gpuio_memory::layout::StatisticsShard;
 use jobs::{BulkRead, BulkWrite, Close, Failure, Flush, Job, LoadPinned, Piece, Prefetch};
 use jobs::{Reply, Settle, Turn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 /// How long the service looks for work before it sleeps. About what waking up costs.
@@ -58,6 +62,10 @@ pub enum Command {
     Prefetch(u32, std::ops::Range<u64>),
     /// Collect what kernels reported.
     Settle(Reply<Failure>),
+    /// Open a resource for users' requests, which need so many bytes of it.
+    OpenRegion(ResourceUri, OpenOptions, Reply<OpenedRegion>),
+    /// Report what the scheduler did.
+    Figures(Reply<FiguresSnapshot>),
     /// Report the counters.
     Stats(Option<u32>, Reply<StatsReport>),
     /// End.
@@ -99,8 +107,17 @@ pub struct Signals {
     pub paused: AtomicBool,
     /// Turns the service has taken: its heartbeat.
     pub turns: AtomicU64,
+    /// The service's own thread, on which nobody may wait for it.
+    pub thread: OnceLock<ThreadId>,
     /// Turns the service has slept through; tests see by it that an idle service sleeps.
     pub sleeps: AtomicU64,
+}
+
+impl Signals {
+    /// Whether this is the service's own thread.
+    pub fn is_service_thread(&self) -> bool {
+        self.thread.get() == Some(&std::thread::current().id())
+    }
 }
 
 struct RunningJob {
@@ -151,11 +168,16 @@ impl Service {
     pub fn run_to_the_end(mut self) -> Core {
         // The panic has been reported by the hook; requesters see their channels close.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run()));
+        let end = std::panic::AssertUnwindSafe(|| self.core.end_requests());
+        if std::panic::catch_unwind(end).is_err() {
+            self.core.abandon_requests();
+        }
         self.core.shared.set_alive(false);
         self.core
     }
 
     fn run(&mut self) {
+        let _ = self.signals.thread.set(std::thread::current().id());
         let mut idle_since = None;
         while !self.stopping {
             if self.signals.paused.load(Ordering::Acquire) {
@@ -179,10 +201,10 @@ impl Service {
     /// One turn at everything. Returns whether anything moved.
     fn turn(&mut self) -> bool {
         let mut moved = self.core.serve_faults();
+        moved |= self.core.take_requests();
         moved |= self.take_commands();
         moved |= self.run_jobs();
-        self.core.engines.submit();
-        moved |= self.core.poll_engines();
+        moved |= self.core.run_traffic();
         moved |= self.core.poll_copies();
         moved |= self.core.poll_acknowledged();
         moved
@@ -194,14 +216,17 @@ impl Service {
         if !self.core.shared.has_next() {
             self.signals.sleeps.fetch_add(1, Ordering::Relaxed);
             let kernels_run = self.polls_device && self.signals.kernels_run.load(Ordering::Relaxed);
-            let busy_elsewhere = !self.core.copies.is_empty() || !self.core.lent.is_empty();
+            let busy_elsewhere = !self.core.copies.is_empty()
+                || !self.core.lent.is_empty()
+                || self.core.desk.must_be_polled();
             let timeout_us = if kernels_run || busy_elsewhere {
                 DEVICE_SLEEP_US
             } else {
                 SLEEP_US
             };
-            self.wake
-                .wait_beside(&self.core.engines.readable_fds(), timeout_us);
+            let timer_us = self.core.timer_us().unwrap_or(u64::MAX);
+            let bells = self.core.traffic.readable_fds();
+            self.wake.wait_beside(&bells, timeout_us.min(timer_us));
             self.wake.answer();
         }
         self.core.shared.announce_awake();
@@ -250,6 +275,14 @@ impl Service {
                 let _ = reply.try_send(self.report(array));
                 return;
             }
+            Command::OpenRegion(uri, options, reply) => {
+                let _ = reply.try_send(core.open_region(&uri, options));
+                return;
+            }
+            Command::Figures(reply) => {
+                let _ = reply.try_send(Ok(core.figures()));
+                return;
+            }
             Command::Stop => {
                 self.stopping = true;
                 return;
@@ -269,6 +302,9 @@ impl Service {
 
     fn run_jobs(&mut self) -> bool {
         let mut any = false;
+        for job in std::mem::take(&mut self.core.new_jobs) {
+            self.add_job(job);
+        }
         let mut k = 0;
         while k < self.jobs.len() {
             let RunningJob {

@@ -6,7 +6,7 @@ use crate::geometry::Geometry;
 use gpuio_core::prefetch::SequenceDetector;
 use gpuio_core::uri::{AccessPolicy, EngineUri, ResourceUri};
 use gpuio_core::{Error, ErrorCode, Result};
-use gpuio_engines::engine::{Engine, OpenOptions, ResourceId, ResourceInfo};
+use gpuio_engines::engine::{OpenOptions, ResourceId, ResourceInfo};
 use gpuio_memory::device::DeviceMemory;
 use gpuio_memory::layout::{ArrayDescriptor, ArrayView, MAX_ARRAYS};
 
@@ -67,10 +67,10 @@ pub fn open_array(core: &mut Core, request: &OpenArray) -> Result<Opened> {
         writable: request.writable,
         needed_bytes,
     };
-    let (resource, info) = core.engines.open(&request.uri, options)?;
+    let (resource, info) = core.traffic.open(&request.uri, options)?;
     let opened = place(core, request, geometry, id, resource, &info);
     if opened.is_err() {
-        core.engines.close(resource);
+        core.traffic.close(resource);
     }
     opened
 }

@@ -1,10 +1,12 @@
-//! Transfers in flight: what each token means.
+//! What errands are for, and who waits for them.
 
+use crate::requests::RequestState;
+use gpuio_core::scheduling::SliceId;
 use gpuio_core::Error;
 use gpuio_memory::ring::Fault;
+use std::sync::Arc;
 
-/// Why a transfer was queued.
-#[derive(Debug)]
+/// Why an errand was started.
 pub enum Purpose {
     /// Fills these L2 frames, in order, with consecutive pages.
     Load {
@@ -28,50 +30,23 @@ pub enum Purpose {
         /// The job.
         job: u64,
     },
+    /// Carries out a user's request.
+    User(Arc<RequestState>),
+    /// A leg of this slice of one.
+    Leg(SliceId),
 }
 
-/// Tokens and their purposes. Bounded by what the engines accept.
-#[derive(Debug, Default)]
-pub struct Transfers {
-    slots: Vec<Option<Purpose>>,
-    free: Vec<usize>,
-    in_flight: usize,
-}
-
-impl Transfers {
-    /// A token for this purpose.
-    pub fn begin(&mut self, purpose: Purpose) -> u64 {
-        self.in_flight += 1;
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        self.slots[index] = Some(purpose);
-        index as u64
+impl crate::traffic::Purpose for Purpose {
+    fn began(&self) {
+        if let Self::User(state) = self {
+            state.began();
+        }
     }
 
-    /// The purpose of a token, which is free again.
-    pub fn end(&mut self, token: u64) -> Option<Purpose> {
-        let purpose = self.slots.get_mut(token as usize)?.take()?;
-        self.free.push(token as usize);
-        self.in_flight -= 1;
-        Some(purpose)
-    }
-
-    /// The faults whose L1 frames are being filled.
-    pub fn fills(&self) -> impl Iterator<Item = &Fault> {
-        self.slots
-            .iter()
-            .flatten()
-            .flat_map(|purpose| match purpose {
-                Purpose::Fill { faults } => faults.as_slice(),
-                _ => &[],
-            })
-    }
-
-    /// Transfers in flight.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
+    fn moved(&self, bytes: u64) {
+        if let Self::User(state) = self {
+            state.moved(bytes);
+        }
     }
 }
 

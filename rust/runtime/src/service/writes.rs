@@ -2,28 +2,29 @@
 
 use super::core::Core;
 use super::transfers::Purpose;
+use gpuio_core::scheduling::{RequestClass, RequestKind};
 use gpuio_core::Result;
-use gpuio_engines::engine::{Engine, MemorySpan, Transfer, TransferKind};
+use gpuio_engines::engine::MemorySpan;
 
 /// Dirty pages whose write-back is started at a time when room is needed.
 const WRITE_BATCH: usize = 32;
 
 impl Core {
-    /// Starts the write-back of some dirty pages.
+    /// Starts the write-back of some dirty pages: somebody waits for their frames.
     pub fn write_some(&mut self) {
         for _ in 0..WRITE_BATCH {
             let Some(frame) = self.l2.next_dirty() else {
                 return;
             };
-            if !self.start_write(frame) {
+            if !self.start_write(frame, RequestClass::TrainingFw) {
                 return;
             }
         }
     }
 
-    /// Starts to write a dirty frame, of which no write is in flight, to its resource. False if the
-    /// engine is full.
-    pub fn start_write(&mut self, frame: u32) -> bool {
+    /// Starts to write a dirty frame, of which no write is in flight, to its resource. False if
+    /// there is no room.
+    pub fn start_write(&mut self, frame: u32, class: RequestClass) -> bool {
         let Some(key) = self.l2.key(frame) else {
             return true;
         };
@@ -33,21 +34,16 @@ impl Core {
         let range = entry.geometry.write_range(key.page);
         let (resource, flushes) = (entry.resource, entry.flushes);
         self.l2.begin_flush(frame);
-        let token = self.transfers.begin(Purpose::Write { frame, flushes });
         let length_bytes = range.length as usize;
-        let queued = self.engines.queue(Transfer {
-            token,
-            kind: TransferKind::Write,
-            resource,
-            offset: range.resource_offset,
-            memory: vec![MemorySpan {
-                address: self.l2.host_address(frame) + range.page_offset as usize,
-                length_bytes,
-                capacity_bytes: length_bytes,
-            }],
-        });
-        if queued.is_err() {
-            self.transfers.end(token);
+        let memory = vec![MemorySpan {
+            address: self.l2.host_address(frame) + range.page_offset as usize,
+            length_bytes,
+            capacity_bytes: length_bytes,
+        }];
+        let place = (resource, range.resource_offset);
+        let purpose = Purpose::Write { frame, flushes };
+        let what = (RequestKind::Write, class);
+        if self.start_own(what, place, memory, purpose).is_err() {
             self.l2.cancel_flush(frame);
             return false;
         }
@@ -55,24 +51,13 @@ impl Core {
         true
     }
 
-    /// Queues a sync for a job; the outcome appears in `job_syncs`. False if the engine is full.
-    pub fn start_sync(&mut self, array: u32, job: u64) -> bool {
-        let Some(entry) = self.arrays[array as usize].as_ref() else {
-            return false;
-        };
-        let resource = entry.resource;
-        let token = self.transfers.begin(Purpose::Sync { job });
-        let queued = self.engines.queue(Transfer {
-            token,
-            kind: TransferKind::Sync,
-            resource,
-            offset: 0,
-            memory: Vec::new(),
-        });
-        if queued.is_err() {
-            self.transfers.end(token);
+    /// Starts a sync for a job, after the writes to the array's resource that were started before;
+    /// the outcome appears in `job_syncs`.
+    pub fn start_sync(&mut self, array: u32, job: u64) {
+        if let Some(entry) = self.arrays[array as usize].as_ref() {
+            self.own_errands += 1;
+            self.traffic.sync(entry.resource, Purpose::Sync { job });
         }
-        queued.is_ok()
     }
 
     /// A write has ended that was started when the array had been flushed `flushes` times.

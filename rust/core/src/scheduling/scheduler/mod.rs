@@ -24,6 +24,7 @@ mod cancel;
 mod dispatch;
 mod finish;
 mod options;
+mod promote;
 mod record;
 mod slice;
 mod submit;

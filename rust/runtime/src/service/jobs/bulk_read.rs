@@ -5,7 +5,7 @@
 
 use super::page_wait::PageWait;
 use super::pull::{Pull, Pulled};
-use super::{Job, Turn};
+use super::{reply, Job, Reply, Turn, JOB_CLASS};
 use crate::array::Placement;
 use crate::l2::{Lease, PageKey};
 use crate::service::core::Core;
@@ -44,7 +44,15 @@ pub struct BulkRead {
     wait: PageWait,
     /// One clone with every piece that is out.
     out: Arc<()>,
-    pieces: Sender<Result<Piece>>,
+    sink: Sink,
+}
+
+/// Where the bytes go to.
+enum Sink {
+    /// To the requester, who copies them.
+    Pieces(Sender<Result<Piece>>),
+    /// To this address, copied here.
+    Memory(usize, Reply<()>),
 }
 
 impl BulkRead {
@@ -70,7 +78,22 @@ impl BulkRead {
             end_page: pages.end,
             wait: PageWait::default(),
             out: Arc::new(()),
-            pieces,
+            sink: Sink::Pieces(pieces),
+        }
+    }
+
+    /// The same, but the service copies the bytes to an address that stays valid until the reply.
+    pub fn to_memory(
+        core: &Core,
+        array: u32,
+        (first_byte, length): (u64, u64),
+        address: usize,
+        reply: Reply<()>,
+    ) -> Self {
+        let (pieces, _) = std::sync::mpsc::channel();
+        Self {
+            sink: Sink::Memory(address, reply),
+            ..Self::new(core, array, first_byte, length, pieces)
         }
     }
 
@@ -94,9 +117,18 @@ impl BulkRead {
             return Ok(Turn::Waiting);
         };
         self.next_page += 1;
-        match self.pieces.send(Ok(piece)) {
-            Ok(()) => Ok(Turn::Advanced),
-            Err(_) => Ok(Turn::Done(Ok(()))), // the requester has gone
+        match &self.sink {
+            Sink::Pieces(pieces) => match pieces.send(Ok(piece)) {
+                Ok(()) => Ok(Turn::Advanced),
+                Err(_) => Ok(Turn::Done(Ok(()))), // the requester has gone
+            },
+            Sink::Memory(address, _) => {
+                let target = (address + piece.buffer_offset) as *mut u8;
+                // SAFETY: the piece's bytes stay in place while its lease lives, and the target is
+                // the requester's until the reply; the two may be the same memory.
+                unsafe { std::ptr::copy(piece.address as *const u8, target, piece.length) };
+                Ok(Turn::Advanced)
+            }
         }
     }
 
@@ -139,7 +171,7 @@ impl BulkRead {
         if !self.wait.is_waiting() {
             let ahead = self.next_page..self.end_page.min(self.next_page + AHEAD_PAGES);
             let most = u64::from(core.l2.frame_count() / 4);
-            core.read_ahead(self.array, ahead.take(most as usize));
+            core.read_ahead(self.array, ahead.take(most as usize), JOB_CLASS);
         }
         let frame = self.wait.frame(core, key, id)?;
         if frame.is_some() {
@@ -156,8 +188,11 @@ impl Job for BulkRead {
     }
 
     fn end(&mut self, result: Result<()>) {
-        if let Err(error) = result {
-            let _ = self.pieces.send(Err(error)); // a requester that has gone does not mind
+        match (&self.sink, result) {
+            (Sink::Memory(_, to), result) => reply(to, result),
+            // A requester that has gone does not mind.
+            (Sink::Pieces(pieces), Err(error)) => drop(pieces.send(Err(error))),
+            (Sink::Pieces(_), Ok(())) => {}
         }
     }
 }

@@ -4,7 +4,6 @@ use super::{reply, Flush, Job, Reply, Turn};
 use crate::l2::L2State;
 use crate::service::core::Core;
 use gpuio_core::Result;
-use gpuio_engines::engine::Engine;
 use gpuio_memory::layout::ArrayDescriptor;
 
 /// Writes an array back, then forgets it in every tier and closes its resource. It goes even when
@@ -79,7 +78,7 @@ impl Close {
             core.device
                 .unregister_host(mapped.host - array.geometry.base as usize);
         }
-        core.engines.close(array.resource);
+        core.traffic.close(array.resource);
         Turn::Done(std::mem::replace(&mut self.outcome, Ok(())))
     }
 }

@@ -6,6 +6,7 @@ use super::{reply, Job, Reply, Turn};
 use crate::array::Placement;
 use crate::l2::L2State;
 use crate::service::core::Core;
+use gpuio_core::scheduling::RequestClass;
 use gpuio_core::Result;
 
 enum Phase {
@@ -13,7 +14,7 @@ enum Phase {
     Pull,
     /// L2 to the resource.
     Write,
-    /// Waiting for the engine to take the sync.
+    /// All is written.
     Sync,
     /// Waiting for the sync.
     Synced,
@@ -57,9 +58,7 @@ impl Flush {
             Phase::Pull => self.pull(core),
             Phase::Write => self.write(core),
             Phase::Sync => {
-                if !core.start_sync(self.array, id) {
-                    return Ok(Turn::Waiting);
-                }
+                core.start_sync(self.array, id);
                 self.phase = Phase::Synced;
                 Ok(Turn::Advanced)
             }
@@ -118,7 +117,7 @@ impl Flush {
                 L2State::Dirty => {
                     left += 1;
                     self.write_error(core)?;
-                    core.start_write(frame);
+                    core.start_write(frame, RequestClass::EngramSync);
                 }
                 L2State::Flushing => left += 1,
                 _ => {}

@@ -22,8 +22,13 @@ pub use prefetch::Prefetch;
 pub use settle::{Failure, Settle};
 
 use super::core::Core;
+use gpuio_core::scheduling::RequestClass;
 use gpuio_core::Result;
 use std::sync::mpsc::SyncSender;
+
+/// The class of what jobs wait for: standard, so that faults pass it, and it passes what nobody
+/// waits for.
+pub const JOB_CLASS: RequestClass = RequestClass::TrainingFw;
 
 /// How a turn of a job ended.
 pub enum Turn {

@@ -1,5 +1,6 @@
 //! A job's wait for a page to be in L2.
 
+use super::JOB_CLASS;
 use crate::l2::{L2State, PageKey};
 use crate::service::core::Core;
 use crate::service::loads::Load;
@@ -18,7 +19,7 @@ impl PageWait {
     pub fn frame(&mut self, core: &mut Core, key: PageKey, id: u64) -> Result<Option<u32>> {
         let frame = match core.l2.find(key) {
             Some(frame) => frame,
-            None => match core.start_load(key) {
+            None => match core.start_load(key, JOB_CLASS) {
                 Load::Started(frame) => {
                     self.waits = false;
                     frame
@@ -32,6 +33,7 @@ impl PageWait {
             return Ok(Some(frame));
         }
         if !self.waits {
+            core.promote_load(frame, JOB_CLASS);
             core.waiters.entry(frame).or_default().push(Waiter::Job(id));
             self.waits = true;
         }

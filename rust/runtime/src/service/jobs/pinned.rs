@@ -3,7 +3,7 @@
 
 use super::page_wait::PageWait;
 use super::pull::Pulled;
-use super::{reply, Job, Reply, Turn};
+use super::{reply, Job, Reply, Turn, JOB_CLASS};
 use crate::array::Placement;
 use crate::l2::PageKey;
 use crate::service::core::Core;
@@ -57,7 +57,7 @@ impl LoadPinned {
                 .min(u64::from(core.l2.frame_count() / 4))
                 .max(1);
             let ahead = self.next_page..page_count.min(self.next_page + window);
-            core.read_ahead(self.array, ahead);
+            core.read_ahead(self.array, ahead, JOB_CLASS);
         }
         let key = PageKey {
             array: self.array,

@@ -2,6 +2,7 @@
 
 use super::{Job, Turn};
 use crate::service::core::Core;
+use gpuio_core::scheduling::RequestClass;
 use gpuio_core::Result;
 use std::ops::Range;
 
@@ -35,12 +36,12 @@ impl Job for Prefetch {
         if !caches || self.pages.is_empty() {
             return Turn::Done(Ok(()));
         }
-        if core.transfers.in_flight() > 0 {
+        if core.own_errands > 0 {
             return Turn::Waiting; // one stretch at a time: demand comes first
         }
         let stretch = self.pages.start..self.pages.end.min(self.pages.start + PAGES_A_TURN);
         self.pages.start = stretch.end;
-        core.read_ahead(self.array, stretch);
+        core.read_ahead(self.array, stretch, RequestClass::Background);
         Turn::Advanced
     }
 

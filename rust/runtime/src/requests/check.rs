@@ -1,0 +1,215 @@
+//! What is refused at once.
+
+use super::region::{Place, RegionKind, RegionState};
+use super::spec::{BatchRead, RequestSpec, SubmitOptions};
+use super::state::{Order, Part, Side};
+use super::Shared;
+use gpuio_core::limits::{MAX_BATCH_PARTS, MAX_FILE_OFFSET};
+use gpuio_core::scheduling::{RegionId, RequestKind, ATOMIC_BYTES};
+use gpuio_core::{Error, ErrorCode, Result};
+
+fn refuse<T>(kind: RequestKind, message: impl Into<String>) -> Result<T> {
+    let code = ErrorCode::InvalidArgument;
+    Err(Error::new(code, kind.verb(), message))
+}
+
+/// A request, checked.
+pub fn request(shared: &Shared, spec: &RequestSpec) -> Result<Order> {
+    let kind = spec.kind;
+    if kind == RequestKind::Batch {
+        return refuse(kind, "a batch has parts; use submit_batch");
+    }
+    if spec.length_bytes == 0 {
+        return refuse(kind, "the length is 0; ask for at least one byte");
+    }
+    let length_bytes = spec.length_bytes;
+    let side = |id, offset| side(shared, kind, id, offset, length_bytes);
+    let dst = side(spec.dst, spec.dst_offset)?;
+    let src = match kind.is_atomic() {
+        true => dst.clone(),
+        false => side(spec.src, spec.src_offset)?,
+    };
+    match kind.is_atomic() {
+        true => check_atomic(kind, &dst, length_bytes)?,
+        false => check_kind(kind, &src, &dst, length_bytes)?,
+    }
+    check_writable(kind, &dst.region)?;
+    order(shared, kind, (src, dst), length_bytes, spec.options).map(|order| Order {
+        operand: spec.operand,
+        compare: spec.compare,
+        ..order
+    })
+}
+
+fn order(
+    shared: &Shared,
+    kind: RequestKind,
+    (src, dst): (Side, Side),
+    length_bytes: u64,
+    options: SubmitOptions,
+) -> Result<Order> {
+    let default = shared.class_of(options.stream)?;
+    Ok(Order {
+        kind,
+        src,
+        dst,
+        length_bytes,
+        stream: options.stream,
+        class: options.class.unwrap_or(default),
+        qos: options.qos,
+        operand: 0,
+        compare: 0,
+        parts: Vec::new(),
+    })
+}
+
+/// A range of a region. Where a resource ends, only the engine knows: it may grow.
+fn side(
+    shared: &Shared,
+    kind: RequestKind,
+    id: RegionId,
+    offset: u64,
+    length_bytes: u64,
+) -> Result<Side> {
+    let region = shared.region(id)?;
+    let (base, end) = match region.place {
+        Place::Resource { base, .. } => (base, MAX_FILE_OFFSET),
+        _ => (0, region.length_bytes),
+    };
+    let last = base
+        .checked_add(offset)
+        .and_then(|it| it.checked_add(length_bytes));
+    if last.is_none_or(|it| it > end) {
+        let message = format!(
+            "{length_bytes} bytes from {offset} on leave region {} of {} bytes",
+            id.0, region.length_bytes
+        );
+        return refuse::<Side>(kind, message).map_err(|error| error.with_offset(offset));
+    }
+    Ok(Side { region, offset })
+}
+
+fn is_memory(region: &RegionState) -> bool {
+    matches!(region.kind, RegionKind::Memory | RegionKind::DeviceMemory)
+}
+
+fn check_kind(kind: RequestKind, src: &Side, dst: &Side, length_bytes: u64) -> Result<()> {
+    let (from, to) = (is_memory(&src.region), is_memory(&dst.region));
+    match kind {
+        RequestKind::Read if from || !to => refuse(
+            kind,
+            "it goes from a resource or an array to memory; use COPY for other pairs",
+        ),
+        RequestKind::Write if !from || to => refuse(
+            kind,
+            "it goes from memory to a resource or an array; use COPY for other pairs",
+        ),
+        _ if overlap(src, dst, length_bytes) => {
+            refuse(kind, "the two ranges overlap; copy by way of a third")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether both are the same kind of place and share bytes.
+fn overlap(src: &Side, dst: &Side, length_bytes: u64) -> bool {
+    let starts = match (src.region.place, dst.region.place) {
+        (Place::Memory(from), Place::Memory(to)) => (from as u64, to as u64),
+        (Place::Device(from), Place::Device(to)) => (from, to),
+        (Place::Array(from), Place::Array(to)) if from == to => (0, 0),
+        (Place::Resource { .. }, Place::Resource { .. }) if src.region.id == dst.region.id => {
+            (0, 0)
+        }
+        _ => return false,
+    };
+    let (from, to) = (starts.0 + src.offset, starts.1 + dst.offset);
+    from.abs_diff(to) < length_bytes
+}
+
+fn check_atomic(kind: RequestKind, dst: &Side, length_bytes: u64) -> Result<()> {
+    if length_bytes != ATOMIC_BYTES {
+        let message =
+            format!("{length_bytes} bytes; an atomic operation works on {ATOMIC_BYTES} of them");
+        return refuse(kind, message);
+    }
+    let Place::Memory(address) = dst.region.place else {
+        return unsupported(kind);
+    };
+    if dst.region.kind != RegionKind::Memory {
+        return unsupported(kind);
+    }
+    if (address as u64 + dst.offset) % ATOMIC_BYTES != 0 {
+        let message = format!(
+            "byte {} of the region is not at a multiple of 8; atomic operations need that",
+            dst.offset
+        );
+        return refuse::<()>(kind, message).map_err(|error| error.with_offset(dst.offset));
+    }
+    Ok(())
+}
+
+fn unsupported<T>(kind: RequestKind) -> Result<T> {
+    let message = "atomic operations are for host memory; for arrays use the atomics of kernels, \
+                   for files read and write in one stream";
+    Err(Error::new(ErrorCode::Unsupported, kind.verb(), message))
+}
+
+fn check_writable(kind: RequestKind, region: &RegionState) -> Result<()> {
+    if region.is_writable {
+        return Ok(());
+    }
+    let message = format!("region {} was opened for reading only", region.id.0);
+    Err(Error::new(ErrorCode::Permission, kind.verb(), message))
+}
+
+/// A batch, checked.
+pub fn batch(shared: &Shared, parts: &[BatchRead], options: SubmitOptions) -> Result<Order> {
+    let kind = RequestKind::Batch;
+    if parts.is_empty() || parts.len() > MAX_BATCH_PARTS {
+        let message = format!("{} parts; a batch has 1 to {MAX_BATCH_PARTS}", parts.len());
+        return refuse(kind, message);
+    }
+    let mut checked = Vec::with_capacity(parts.len());
+    let mut queue = None;
+    for (index, part) in parts.iter().enumerate() {
+        let name = |error: Error| Error {
+            message: format!("part {index}: {}", error.message),
+            ..error
+        };
+        let part = self::part(shared, part).map_err(name)?;
+        let Place::Resource { queue: own, .. } = part.src.region.place else {
+            return refuse(kind, format!("part {index} does not read from a resource"));
+        };
+        if *queue.get_or_insert(own) != own {
+            let message = format!(
+                "part {index} reads from another storage device than those before it; submit a \
+                 batch for each"
+            );
+            return refuse(kind, message);
+        }
+        checked.push(part);
+    }
+    let sides = (checked[0].src.clone(), checked[0].dst.clone());
+    let length_bytes = checked.iter().map(|it| it.length_bytes).sum();
+    order(shared, kind, sides, length_bytes, options).map(|order| Order {
+        parts: checked,
+        ..order
+    })
+}
+
+fn part(shared: &Shared, part: &BatchRead) -> Result<Part> {
+    let (kind, length_bytes) = (RequestKind::Batch, part.length_bytes);
+    if length_bytes == 0 {
+        return refuse(kind, "the length is 0; ask for at least one byte");
+    }
+    let src = side(shared, kind, part.src, part.src_offset, length_bytes)?;
+    let dst = side(shared, kind, part.dst, part.dst_offset, length_bytes)?;
+    match dst.region.place {
+        Place::Memory(_) => Ok(Part {
+            src,
+            dst,
+            length_bytes,
+        }),
+        _ => refuse(kind, "a batch reads to host memory"),
+    }
+}

@@ -1,0 +1,163 @@
+//! Single moves between host memory and another place.
+
+use crate::requests::region::Place;
+use crate::requests::state::Side;
+use crate::service::jobs::{BulkRead, BulkWrite};
+use crate::service::{Core, Purpose};
+use crate::traffic::Work;
+use gpuio_core::scheduling::{RegionId, Request, RequestClass, RequestKind, Slice, StreamId};
+use gpuio_core::{Error, ErrorCode, Result};
+use gpuio_engines::engine::{MemorySpan, ResourceId, TransferKind};
+use gpuio_memory::device::CopyTicket;
+use std::sync::mpsc::{sync_channel, Receiver};
+
+/// One end of a move.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    /// An address in this process.
+    Host(usize),
+    /// A byte of a resource.
+    Resource(ResourceId, u64),
+    /// A byte of an array.
+    Array(u32, u64),
+    /// An address of the device.
+    Device(u64),
+}
+
+impl End {
+    /// Byte `at` of a request, counted from its first.
+    pub fn of(side: &Side, at: u64) -> Self {
+        let offset = side.offset + at;
+        match side.region.place {
+            Place::Memory(address) => Self::Host(address + offset as usize),
+            Place::Resource { resource, base, .. } => Self::Resource(resource, base + offset),
+            Place::Array(id) => Self::Array(id, offset),
+            Place::Device(address) => Self::Device(address + offset),
+        }
+    }
+}
+
+/// What a move waits for.
+pub enum Wait {
+    /// An errand of its own, a leg.
+    Leg,
+    /// The copy engine.
+    Copy(CopyTicket),
+    /// A job.
+    Job(Receiver<Result<()>>),
+}
+
+/// How a move began.
+pub enum Begun {
+    Done(Result<()>),
+    Waits(Wait),
+}
+
+impl Core {
+    /// Starts a move, one end of which is host memory. Both ends stay valid until it is done.
+    pub(super) fn begin_move(
+        &mut self,
+        slice: &Slice,
+        class: RequestClass,
+        (from, to): (End, End),
+        length: u64,
+    ) -> Begun {
+        let length_bytes = length as usize;
+        match (from, to) {
+            (End::Host(from), End::Host(to)) => {
+                // SAFETY: ranges of registered regions or buffers, which stay until the slice is
+                // complete.
+                unsafe { std::ptr::copy(from as *const u8, to as *mut u8, length_bytes) };
+                Begun::Done(Ok(()))
+            }
+            (End::Resource(resource, offset), End::Host(address)) => {
+                let what = (TransferKind::Read, class);
+                self.begin_leg(slice, what, (resource, offset), (address, length_bytes))
+            }
+            (End::Host(address), End::Resource(resource, offset)) => {
+                let what = (TransferKind::Write, class);
+                self.begin_leg(slice, what, (resource, offset), (address, length_bytes))
+            }
+            (End::Array(array, first), End::Host(address)) => {
+                let (reply, outcome) = sync_channel(1);
+                let job = BulkRead::to_memory(self, array, (first, length), address, reply);
+                self.new_jobs.push(Box::new(job));
+                Begun::Waits(Wait::Job(outcome))
+            }
+            (End::Host(address), End::Array(array, first)) => {
+                let (reply, outcome) = sync_channel(1);
+                let job = BulkWrite::new(self, array, first, (address, length), reply);
+                self.new_jobs.push(Box::new(job));
+                Begun::Waits(Wait::Job(outcome))
+            }
+            (End::Host(address), End::Device(device)) => {
+                self.make_copy_room();
+                // SAFETY: a pinned buffer and a registered range of the device, as above.
+                let started = unsafe {
+                    self.device
+                        .start_copy_to_device(device, address, length_bytes)
+                };
+                begun_copy(started)
+            }
+            (End::Device(device), End::Host(address)) => {
+                self.make_copy_room();
+                // SAFETY: as before.
+                let started = unsafe {
+                    self.device
+                        .start_copy_to_host(address, device, length_bytes)
+                };
+                begun_copy(started)
+            }
+            _ => {
+                let message = "no end of a move is host memory: a defect in gpuio";
+                Begun::Done(Err(Error::new(ErrorCode::General, "copy", message)))
+            }
+        }
+    }
+
+    /// A leg waits for a slot of its resource like everything else that goes there.
+    fn begin_leg(
+        &mut self,
+        slice: &Slice,
+        (way, class): (TransferKind, RequestClass),
+        (resource, offset): (ResourceId, u64),
+        (address, length_bytes): (usize, usize),
+    ) -> Begun {
+        let (engine, device) = self.traffic.queues().of(resource);
+        let request = Request {
+            kind: match way {
+                TransferKind::Write => RequestKind::Write,
+                _ => RequestKind::Read,
+            },
+            engine,
+            device,
+            src: RegionId(resource.0),
+            dst: RegionId(resource.0),
+            src_offset: offset,
+            dst_offset: offset,
+            length_bytes: length_bytes as u64,
+            stream: StreamId::NONE,
+            class,
+            qos: None,
+            user_data: 0,
+        };
+        let memory = MemorySpan {
+            address,
+            length_bytes,
+            capacity_bytes: length_bytes,
+        };
+        let work = Work::Transfer(way, vec![memory]);
+        let (purpose, now_ns) = (Purpose::Leg(slice.id), self.now_ns());
+        match self.traffic.start(request, work, purpose, now_ns) {
+            Ok(_) => Begun::Waits(Wait::Leg),
+            Err((_, error)) => Begun::Done(Err(error)),
+        }
+    }
+}
+
+fn begun_copy(started: Result<CopyTicket>) -> Begun {
+    match started {
+        Ok(ticket) => Begun::Waits(Wait::Copy(ticket)),
+        Err(error) => Begun::Done(Err(error)),
+    }
+}

@@ -1,0 +1,12 @@
+//! Users' requests against real files and memory.
+
+mod batch;
+mod cancel;
+mod device;
+mod full;
+mod kinds;
+mod misuse;
+mod random;
+mod shutdown;
+mod streams;
+mod support;
