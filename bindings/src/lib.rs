@@ -8,6 +8,7 @@
 mod bridge;
 mod guard;
 mod handles;
+mod requests;
 #[cfg(test)]
 mod layout_test;
 

@@ -10,6 +10,7 @@
 #include "gpuio/detail/state.hpp"
 #include "gpuio/device_info.hpp"
 #include "gpuio/error.hpp"
+#include "gpuio/figures.hpp"
 
 namespace gpuio {
 
@@ -47,6 +48,10 @@ public:
     /// \throws Error the first failure of an access since the last call: its code, array, offset.
     ///   The context can be used on; what was not reached read as `T{}`, or was not written.
     void synchronize() { state_->synchronize(); }
+
+    /// What the context's scheduler did so far, and what it has at hand. Blocks until the service
+    /// has a moment. \throws Error kGeneral or kTimeout if the service has ended or hangs.
+    Figures figures() const { return state_->figures(); }
 
     /// For the library's own templates.
     const std::shared_ptr<detail::ContextState>& state() const { return state_; }
