@@ -6,6 +6,14 @@ use crate::handles::{
     context_settle, context_sleeps, context_stats_endpoint, context_stop_service,
     context_wait_for_kernels, device_of, list_devices, ArraySlot, ContextSlot,
 };
+use crate::requests::{
+    batch_submit, context_figures, event_create, event_elapsed_ns, event_query, event_record,
+    event_wait, region_id, region_kind, region_length, region_of_array, region_of_memory,
+    region_open, region_release, request_bytes, request_cancel, request_end, request_id,
+    request_old_value, request_on_complete, request_parts, request_status, request_submit,
+    request_wait, stream_create, stream_id, stream_synchronize, stream_wait, EventSlot, RegionSlot,
+    RequestSlot, StreamSlot,
+};
 
 #[cxx::bridge(namespace = "gpuio::bridge")]
 pub mod ffi {
@@ -89,6 +97,154 @@ pub mod ffi {
         written_bytes: u64,
     }
 
+    /// What all requests say beside the bytes. `priority` -1: as the stream says.
+    struct SubmitOptions {
+        stream: u32,
+        priority: i32,
+        has_qos: bool,
+        deadline_us: u64,
+        estimated_duration_us: u64,
+        criticality: f32,
+        fails_if_full: bool,
+    }
+
+    /// A request; places are region ids and offsets.
+    struct RequestSpec {
+        kind: i32,
+        src: u32,
+        src_offset: u64,
+        dst: u32,
+        dst_offset: u64,
+        length: u64,
+        operand: u64,
+        compare: u64,
+    }
+
+    /// One read of a batch.
+    struct BatchRead {
+        src: u32,
+        src_offset: u64,
+        dst: u32,
+        dst_offset: u64,
+        length: u64,
+    }
+
+    /// Quantiles of a histogram; nanoseconds, or what it counts.
+    #[derive(Default)]
+    struct Quantiles {
+        count: u64,
+        p50: u64,
+        p99: u64,
+        p999: u64,
+        max: u64,
+    }
+
+    /// What happened to the requests of one class.
+    #[derive(Default)]
+    struct ClassFigures {
+        submitted: u64,
+        completed: u64,
+        failed: u64,
+        cancelled: u64,
+        deadline_misses: u64,
+        refused: u64,
+        shed: u64,
+        aged: u64,
+        wait_ns: Quantiles,
+        service_ns: Quantiles,
+    }
+
+    /// One device queue.
+    #[derive(Default)]
+    struct DeviceFigures {
+        name: String,
+        waiting: u64,
+        in_flight: u64,
+        depth: u64,
+        bulk_depth: u64,
+        batch_count: u64,
+        slice_bytes: u64,
+    }
+
+    /// What the scheduler did.
+    #[derive(Default)]
+    struct Figures {
+        classes: Vec<ClassFigures>,
+        devices: Vec<DeviceFigures>,
+        batch_sizes: Quantiles,
+        slices: u64,
+        bytes: u64,
+        retries: u64,
+        short_transfers: u64,
+        steals: u64,
+        requests: u64,
+    }
+
+    extern "Rust" {
+        type RegionSlot;
+        type StreamSlot;
+        type EventSlot;
+        type RequestSlot;
+
+        fn region_of_memory(
+            context: &ContextSlot,
+            address: u64,
+            length: u64,
+            on_device: bool,
+            status: &mut Status,
+        ) -> Box<RegionSlot>;
+        fn region_open(
+            context: &ContextSlot,
+            uri: &[u8],
+            needed_bytes: u64,
+            writable: bool,
+            status: &mut Status,
+        ) -> Box<RegionSlot>;
+        fn region_of_array(array: &ArraySlot, status: &mut Status) -> Box<RegionSlot>;
+        fn region_id(region: &RegionSlot) -> u32;
+        fn region_kind(region: &RegionSlot) -> i32;
+        fn region_length(region: &RegionSlot) -> u64;
+        fn region_release(region: &RegionSlot, timeout_us: u64) -> bool;
+
+        fn stream_create(
+            context: &ContextSlot,
+            priority: i32,
+            status: &mut Status,
+        ) -> Box<StreamSlot>;
+        fn stream_id(stream: &StreamSlot) -> u32;
+        fn stream_wait(stream: &StreamSlot, event: &EventSlot, status: &mut Status);
+        fn stream_synchronize(stream: &StreamSlot, timeout_us: u64, status: &mut Status);
+        fn event_create(context: &ContextSlot, status: &mut Status) -> Box<EventSlot>;
+        fn event_record(event: &EventSlot, stream: &StreamSlot, status: &mut Status);
+        fn event_wait(event: &EventSlot, timeout_us: u64, status: &mut Status);
+        fn event_query(event: &EventSlot) -> i32;
+        fn event_elapsed_ns(event: &EventSlot, earlier: &EventSlot, status: &mut Status) -> u64;
+
+        fn request_submit(
+            context: &ContextSlot,
+            spec: &RequestSpec,
+            options: &SubmitOptions,
+            status: &mut Status,
+        ) -> Box<RequestSlot>;
+        fn batch_submit(
+            context: &ContextSlot,
+            parts: &[BatchRead],
+            options: &SubmitOptions,
+            status: &mut Status,
+        ) -> Box<RequestSlot>;
+        fn request_id(request: &RequestSlot) -> u64;
+        fn request_status(request: &RequestSlot) -> i32;
+        fn request_bytes(request: &RequestSlot) -> u64;
+        fn request_wait(request: &RequestSlot, timeout_us: u64) -> bool;
+        fn request_end(request: &RequestSlot, status: &mut Status);
+        fn request_old_value(request: &RequestSlot, value: &mut u64) -> bool;
+        fn request_parts(request: &RequestSlot) -> Vec<Status>;
+        fn request_cancel(request: &RequestSlot) -> bool;
+        fn request_on_complete(request: &RequestSlot, completion: UniquePtr<Completion>);
+
+        fn context_figures(context: &ContextSlot, status: &mut Status) -> Figures;
+    }
+
     extern "Rust" {
         type ContextSlot;
         type ArraySlot;
@@ -129,5 +285,15 @@ pub mod ffi {
 
         /// Sizes and offsets of the structures that device code shares with Rust.
         fn device_layout() -> Vec<u64>;
+    }
+
+    unsafe extern "C++" {
+        include!("completion.hpp");
+
+        /// What is to be called when a request ends. Any thread may call it and destroy it.
+        #[namespace = "gpuio::detail"]
+        type Completion;
+        /// Never throws.
+        fn run(self: Pin<&mut Completion>);
     }
 }

@@ -30,7 +30,8 @@ pub fn guard<T: Default>(status: &mut Status, call: impl FnOnce() -> Result<T>) 
     }
 }
 
-fn status_of(error: Error) -> Status {
+/// An error as a status.
+pub fn status_of(error: Error) -> Status {
     Status {
         code: error.code.number(),
         os_error: error.os_error,

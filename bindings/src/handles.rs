@@ -17,13 +17,13 @@ pub struct ContextSlot(Option<Arc<Context>>);
 pub struct ArraySlot(Option<(Arc<Context>, ArrayHandle)>);
 
 impl ContextSlot {
-    fn get(&self) -> Result<&Arc<Context>> {
+    pub(crate) fn get(&self) -> Result<&Arc<Context>> {
         self.0.as_ref().ok_or_else(|| gone("context"))
     }
 }
 
 impl ArraySlot {
-    fn get(&self) -> Result<(&Arc<Context>, &ArrayHandle)> {
+    pub(crate) fn get(&self) -> Result<(&Arc<Context>, &ArrayHandle)> {
         self.0
             .as_ref()
             .map(|(context, array)| (context, array))
@@ -31,7 +31,8 @@ impl ArraySlot {
     }
 }
 
-fn gone(what: &str) -> Error {
+/// The error for an empty slot.
+pub fn gone(what: &str) -> Error {
     let message = format!("the {what} has been moved from or closed");
     Error::new(ErrorCode::InvalidArgument, "use", message)
 }
@@ -166,15 +167,19 @@ pub fn array_open(
 ) -> Box<ArraySlot> {
     guard(status, || {
         let context = context.get()?;
-        let uri = std::str::from_utf8(uri).map_err(|error| {
-            let message = "a URI is UTF-8; write other bytes of a path as %XX";
-            Error::new(ErrorCode::InvalidArgument, "parse uri", message)
-                .with_offset(error.valid_up_to() as u64)
-        })?;
-        let array = context.open(uri, element_count, element_bytes, writable)?;
+        let array = context.open(uri_text(uri)?, element_count, element_bytes, writable)?;
         *view = view_of(&array.opened.view);
         *path = array.opened.path.clone();
         Ok(Box::new(ArraySlot(Some((Arc::clone(context), array)))))
+    })
+}
+
+/// A URI as text.
+pub fn uri_text(uri: &[u8]) -> Result<&str> {
+    std::str::from_utf8(uri).map_err(|error| {
+        let message = "a URI is UTF-8; write other bytes of a path as %XX";
+        Error::new(ErrorCode::InvalidArgument, "parse uri", message)
+            .with_offset(error.valid_up_to() as u64)
     })
 }
 

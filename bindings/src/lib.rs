@@ -10,5 +10,6 @@ mod guard;
 mod handles;
 #[cfg(test)]
 mod layout_test;
+mod requests;
 
 pub use bridge::ffi;

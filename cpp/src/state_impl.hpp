@@ -34,6 +34,7 @@ public:
     void pause_service(bool paused) override;
     void stop_service() override;
     std::uint64_t service_sleeps() const override;
+    Figures figures() const override;
 
     /// Waits for the kernels. As long as the result lives, none is launched.
     std::shared_lock<std::shared_mutex> without_kernels();
@@ -64,6 +65,8 @@ public:
     void read(std::uint64_t first_byte, void* to, std::size_t length) override;
     void write(std::uint64_t first_byte, const void* from, std::size_t length) override;
     Stats stats() const override;
+
+    const bridge::ArraySlot& core() const { return *core_; }
 
 private:
     std::shared_ptr<ContextImpl> context_;

@@ -110,6 +110,9 @@ public:
     /// The context.
     const Context& context() const { return context_; }
 
+    /// For the library's own templates.
+    detail::ArrayState& state() const { return *state_; }
+
 private:
     void check(std::size_t first, std::size_t count, const char* operation) const {
         if (first <= size() && count <= size() - first) return;

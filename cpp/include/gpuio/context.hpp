@@ -11,6 +11,7 @@
 #include "gpuio/detail/state.hpp"
 #include "gpuio/device_info.hpp"
 #include "gpuio/error.hpp"
+#include "gpuio/figures.hpp"
 
 namespace gpuio {
 
@@ -63,6 +64,10 @@ public:
     /// Where the two are served over HTTP, at /metrics and /stats.json: `Config::stats_endpoint`
     /// with the port that the system chose; "off" where they are not.
     std::string stats_endpoint() const { return state_->stats_endpoint(); }
+
+    /// What the context's scheduler did so far, and what it has at hand. Blocks until the service
+    /// has a moment. \throws Error kGeneral or kTimeout if the service has ended or hangs.
+    Figures figures() const { return state_->figures(); }
 
     /// For the library's own templates.
     const std::shared_ptr<detail::ContextState>& state() const { return state_; }

@@ -16,6 +16,7 @@
 #include "gpuio/detail/export.hpp"
 #include "gpuio/device/array_view.hpp"
 #include "gpuio/device_info.hpp"
+#include "gpuio/figures.hpp"
 #include "gpuio/stats.hpp"
 
 namespace gpuio::detail {
@@ -55,6 +56,7 @@ public:
     virtual void pause_service(bool paused) = 0;
     virtual void stop_service() = 0;
     virtual std::uint64_t service_sleeps() const = 0;
+    virtual Figures figures() const = 0;
 };
 
 /// An open array.
