@@ -34,9 +34,20 @@ const RULES: &[Rule] = &[
         may_be_unsafe: true,
     },
     Rule {
+        name: "gpuio-workers",
+        folder: "rust/workers",
+        below: &["gpuio-core"],
+        may_be_unsafe: false,
+    },
+    Rule {
         name: "gpuio-runtime",
         folder: "rust/runtime",
-        below: &["gpuio-core", "gpuio-memory", "gpuio-engines"],
+        below: &[
+            "gpuio-core",
+            "gpuio-memory",
+            "gpuio-engines",
+            "gpuio-workers",
+        ],
         may_be_unsafe: true,
     },
     Rule {

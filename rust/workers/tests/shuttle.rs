@@ -1,0 +1,112 @@
+//! The pool under shuttle: random and PCT schedules over submitting, stealing, withdrawing and
+//! shutting down. Run by `scripts/test` with `--cfg shuttle`.
+//!
+//! `GPUIO_SHUTTLE_SCHEDULES` (for each of the two campaigns) and `GPUIO_SHUTTLE_SEED` change what is
+//! run. A failure prints shuttle's encoded schedule; `GPUIO_SHUTTLE_REPLAY` repeats that one.
+#![cfg(shuttle)]
+
+#[path = "shuttle/oracle.rs"]
+mod oracle;
+#[path = "shuttle/scenario.rs"]
+mod scenario;
+
+use gpuio_workers::planted::Planted;
+use scenario::{owner_sleeps, race};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, Runner};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+/// Schedules of each campaign; there are two, and two shorter ones.
+const SCHEDULES: usize = 60_000;
+/// Threads that PCT lets overtake one another in a schedule.
+const PCT_DEPTH: usize = 4;
+/// Schedules within which each planted bug must be found.
+const PLANTED_SCHEDULES: usize = 20_000;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect(variable))
+}
+
+fn explore(what: &str, scheduler: impl Scheduler + 'static, body: fn(Planted), planted: Planted) {
+    let mut config = Config::new();
+    config.silence_warnings = true;
+    let count = Runner::new(scheduler, config).run(move || body(planted));
+    println!("{what}: {count} schedules");
+}
+
+fn seed() -> u64 {
+    let seed = number("GPUIO_SHUTTLE_SEED", 0x6770_7569);
+    println!("GPUIO_SHUTTLE_SEED={seed}");
+    seed
+}
+
+fn schedules(default: usize) -> usize {
+    number("GPUIO_SHUTTLE_SCHEDULES", default as u64) as usize
+}
+
+#[test]
+fn random_schedules_of_the_race() {
+    let scheduler = RandomScheduler::new_from_seed(seed(), schedules(SCHEDULES));
+    explore("race, random", scheduler, race, Planted::Nothing);
+}
+
+#[test]
+fn pct_schedules_of_the_race() {
+    let scheduler = PctScheduler::new_from_seed(seed(), PCT_DEPTH, schedules(SCHEDULES));
+    explore("race, PCT", scheduler, race, Planted::Nothing);
+}
+
+#[test]
+fn random_schedules_of_an_owner_that_sleeps() {
+    let scheduler = RandomScheduler::new_from_seed(seed(), schedules(SCHEDULES / 4));
+    explore("owner, random", scheduler, owner_sleeps, Planted::Nothing);
+}
+
+#[test]
+fn pct_schedules_of_an_owner_that_sleeps() {
+    let scheduler = PctScheduler::new_from_seed(seed(), PCT_DEPTH, schedules(SCHEDULES / 4));
+    explore("owner, PCT", scheduler, owner_sleeps, Planted::Nothing);
+}
+
+#[test]
+fn replay() {
+    if let Ok(schedule) = std::env::var("GPUIO_SHUTTLE_REPLAY") {
+        shuttle::replay(|| race(Planted::Nothing), &schedule);
+    }
+}
+
+/// Explores with a bug, and returns what was found.
+fn finding(planted: Planted) -> String {
+    let found = catch_unwind(AssertUnwindSafe(|| {
+        let scheduler = RandomScheduler::new_from_seed(seed(), PLANTED_SCHEDULES);
+        explore("planted", scheduler, race, planted);
+    }));
+    let payload = found.expect_err("the bug was not found");
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref::<&str>().map(|it| (*it).into()))
+        .unwrap_or_default()
+}
+
+#[test]
+fn planted_leaving_by_sight_loses_a_task() {
+    let text = finding(Planted::LeavesBySight);
+    assert!(text.contains("has no completion"), "{text}");
+}
+
+#[test]
+fn planted_running_after_a_look_runs_a_withdrawn_task() {
+    let text = finding(Planted::RunsAfterALook);
+    assert!(text.contains("was withdrawn"), "{text}");
+}
+
+#[test]
+fn planted_dropping_what_was_stolen_at_close_hangs() {
+    let text = finding(Planted::DropsStolenAtClose);
+    assert!(text.contains("deadlock"), "{text}");
+}
+
+#[test]
+fn planted_telling_nobody_hangs() {
+    let text = finding(Planted::TellsNobody);
+    assert!(text.contains("deadlock"), "{text}");
+}
