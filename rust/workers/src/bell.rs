@@ -34,12 +34,14 @@ impl Bell {
     /// Arms it and returns true, unless there is news already. After true, what becomes visible
     /// rings it. (It may have rung by then; and after false it may ring once without news.)
     pub fn arm_unless(&self, is_news_there: impl FnOnce() -> bool) -> bool {
-        self.is_armed.store(true, Ordering::Relaxed);
+        // Exchanges, so that each comes right after the value that it replaces: with plain stores
+        // loom reports a ring that an older exchange has swallowed.
+        self.is_armed.swap(true, Ordering::Relaxed);
         // Pairs with the one in `announce_news`.
         fence(Ordering::SeqCst);
         let is_silent = !is_news_there();
         if !is_silent {
-            self.is_armed.store(false, Ordering::Relaxed);
+            self.is_armed.swap(false, Ordering::Relaxed);
         }
         is_silent
     }

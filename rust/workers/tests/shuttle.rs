@@ -5,7 +5,7 @@
 //! run. A failure prints shuttle's encoded schedule; `GPUIO_SHUTTLE_REPLAY` repeats that one.
 #![cfg(shuttle)]
 
-#[path = "shuttle/oracle.rs"]
+#[path = "support/oracle.rs"]
 mod oracle;
 #[path = "shuttle/scenario.rs"]
 mod scenario;
@@ -17,7 +17,7 @@ use shuttle::{Config, Runner};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Schedules of each campaign; there are two, and two shorter ones.
-const SCHEDULES: usize = 60_000;
+const SCHEDULES: usize = 150_000;
 /// Threads that PCT lets overtake one another in a schedule.
 const PCT_DEPTH: usize = 4;
 /// Schedules within which each planted bug must be found.
@@ -58,13 +58,13 @@ fn pct_schedules_of_the_race() {
 
 #[test]
 fn random_schedules_of_an_owner_that_sleeps() {
-    let scheduler = RandomScheduler::new_from_seed(seed(), schedules(SCHEDULES / 4));
+    let scheduler = RandomScheduler::new_from_seed(seed(), schedules(SCHEDULES / 3));
     explore("owner, random", scheduler, owner_sleeps, Planted::Nothing);
 }
 
 #[test]
 fn pct_schedules_of_an_owner_that_sleeps() {
-    let scheduler = PctScheduler::new_from_seed(seed(), PCT_DEPTH, schedules(SCHEDULES / 4));
+    let scheduler = PctScheduler::new_from_seed(seed(), PCT_DEPTH, schedules(SCHEDULES / 3));
     explore("owner, PCT", scheduler, owner_sleeps, Planted::Nothing);
 }
 
@@ -78,7 +78,7 @@ fn replay() {
 /// Explores with a bug, and returns what was found.
 fn finding(planted: Planted) -> String {
     let found = catch_unwind(AssertUnwindSafe(|| {
-        let scheduler = RandomScheduler::new_from_seed(seed(), PLANTED_SCHEDULES);
+        let scheduler = PctScheduler::new_from_seed(seed(), PCT_DEPTH, PLANTED_SCHEDULES);
         explore("planted", scheduler, race, planted);
     }));
     let payload = found.expect_err("the bug was not found");

@@ -1,10 +1,12 @@
 //! The queues that tasks wait in, behind a trait: crossbeam's for use, and one of locks that loom
 //! and shuttle can see into.
 
+#[cfg(any(test, not(shuttle)))]
 mod lockfree;
 #[cfg(any(test, shuttle))]
 mod mutexed;
 
+#[cfg(any(test, not(shuttle)))]
 pub use lockfree::LockFree;
 #[cfg(any(test, shuttle))]
 pub use mutexed::Mutexed;
