@@ -1,8 +1,8 @@
 // gpuio_speed: measures what the project promises about speed, each promise beside what it is
 // promised against, and prints the table. Ends with 1 if a target was missed.
 //
-//     gpuio_speed --data FILE --localio-rate PROGRAM --lookup PROGRAM
-//                 [--rounds N] [--seconds S] [--only engine|cold|scan|random|table]...
+//     gpuio_speed --data FILE --localio-rate PROGRAM --lookup PROGRAM --workers PROGRAM
+//                 [--rounds N] [--seconds S] [--only engine|cold|scan|random|workers|table]...
 
 #include <cstdio>
 #include <cstdlib>
@@ -31,6 +31,7 @@ CommandLine parse(int count, char** arguments) {
         if (name == "--data") line.options.data_file = value;
         else if (name == "--localio-rate") line.options.localio_rate = value;
         else if (name == "--lookup") line.options.lookup = value;
+        else if (name == "--workers") line.options.workers = value;
         else if (name == "--rounds") line.options.rounds = std::stoi(value);
         else if (name == "--seconds") line.options.seconds = std::stod(value);
         else if (name == "--only") line.only.insert(value);
@@ -53,6 +54,7 @@ int run(const CommandLine& line) {
     if (line.wants("cold")) cold_scan_rows(line.options, emit);
     if (line.wants("scan")) warm_scan_rows(line.options, emit);
     if (line.wants("random")) warm_random_rows(line.options, emit);
+    if (line.wants("workers")) worker_rows(line.options, emit);
     if (line.wants("table")) speed::table_rows(emit);
     std::printf("\n%d target%s missed\n", missed, missed == 1 ? "" : "s");
     return missed == 0 ? 0 : 1;

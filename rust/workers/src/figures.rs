@@ -6,8 +6,8 @@ use gpuio_core::scheduling::PriorityLevel;
 /// How many priority levels there are.
 pub const LEVEL_COUNT: usize = PriorityLevel::Low as usize + 1;
 
-/// Figures of a pool. Each is exact; taken while tasks move, they may differ from one another by the
-/// tasks that moved meanwhile.
+/// Figures of a pool. Each is exact; taken while tasks move, they may differ from one another by
+/// the tasks that moved meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerFigures {
     /// Tasks run, by [`PriorityLevel`]; those that panicked included.

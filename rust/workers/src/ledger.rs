@@ -53,7 +53,8 @@ impl Ledger {
             if accepted & CLOSED != 0 {
                 return Err(Refusal::Closed);
             }
-            // May be newer than `accepted`, and then even above it; the exchange fails in that case.
+            // May be newer than `accepted`, and then even above it; the exchange fails in that
+            // case.
             let taken = self.door.taken.load(Ordering::Acquire);
             if accepted.saturating_sub(taken) >= self.capacity {
                 return Err(Refusal::Full);

@@ -10,11 +10,11 @@
 //! - **Exactly once.** Every accepted task gives one [`Completion`]: done, panicked, withdrawn or
 //!   discarded. Nothing runs after [`WorkerPool::shutdown`] has succeeded.
 //! - **Levels.** A worker takes the most urgent task that it can find anywhere. One of every
-//!   [`FAIR_EVERY`] tasks it looks for at the low level first, one at the medium level, so that neither
-//!   starves.
-//! - **Bounded.** At most `capacity` tasks are in flight, from being accepted until their completion is
-//!   taken; a further one is handed back. The outbox is bounded by the same number. A waiting task
-//!   takes its own size and [`TASK_OVERHEAD_BYTES`].
+//!   [`FAIR_EVERY`] tasks it looks for at the low level first, one at the medium level, so that
+//!   neither starves.
+//! - **Bounded.** At most `capacity` tasks are in flight, from being accepted until their
+//!   completion is taken; a further one is handed back. The outbox is bounded by the same number. A
+//!   waiting task takes its own size and [`TASK_OVERHEAD_BYTES`].
 //! - **Sleep.** A worker that finds nothing looks for five microseconds and sleeps then. Submitting
 //!   enters the system only if somebody sleeps, and wakes one at most.
 //! - **Cancel.** [`WorkerPool::submit_withdrawable`] gives a [`Ticket`].
@@ -71,7 +71,7 @@ pub use {
     worker::FAIR_EVERY,
 };
 
-/// Bytes that a waiting task takes beside its own: token, ticket, the queue's slot and a share of the
-/// queue's block. One with a [`Ticket`] takes another 32 of the allocator's.
+/// Bytes that a waiting task takes beside its own: token, ticket, the queue's slot and a share of
+/// the queue's block. One with a [`Ticket`] takes another 32 of the allocator's.
 #[cfg(not(loom))]
 pub const TASK_OVERHEAD_BYTES: usize = 32;

@@ -1,5 +1,5 @@
-//! Bugs that the models plant, to show that they would find them. Builds for use contain none: there
-//! [`Planted::is`] is false at compile time.
+//! Bugs that the models plant, to show that they would find them. Builds for use contain none:
+//! there [`Planted::is`] is false at compile time.
 
 /// A bug.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -7,8 +7,8 @@ pub enum Planted {
     /// None.
     #[default]
     Nothing,
-    /// A worker leaves when it sees no task and the pool is closed, and forgets those which have been
-    /// accepted and are on their way into a queue, or in the hands of a thief.
+    /// A worker leaves when it sees no task and the pool is closed, and forgets those which have
+    /// been accepted and are on their way into a queue, or in the hands of a thief.
     LeavesBySight,
     /// A worker looks whether a task was withdrawn, and then runs it, in two steps.
     RunsAfterALook,

@@ -23,8 +23,8 @@ pub const DROP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Threads that do tasks. See the crate's comment; any thread may call any method.
 ///
-/// Dropping it hands back nothing: what has not begun is dropped with it, what runs is waited for, at
-/// most [`DROP_PATIENCE`]. Shut it down first to get the tasks back.
+/// Dropping it hands back nothing: what has not begun is dropped with it, what runs is waited for,
+/// at most [`DROP_PATIENCE`]. Shut it down first to get the tasks back.
 pub struct WorkerPool<T: Task> {
     shared: Arc<Shared<T>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -34,8 +34,8 @@ pub struct WorkerPool<T: Task> {
 }
 
 impl<T: Task> WorkerPool<T> {
-    /// Starts the threads. `ring` is called by a worker when a completion is there and the owner has
-    /// asked to be told, see [`arm`](Self::arm); it must not wait.
+    /// Starts the threads. `ring` is called by a worker when a completion is there and the owner
+    /// has asked to be told, see [`arm`](Self::arm); it must not wait.
     ///
     /// # Errors
     /// `INVALID_ARG` for options out of range; what the system says if it grants no thread at all.
@@ -166,21 +166,21 @@ impl<T: Task> WorkerPool<T> {
         count
     }
 
-    /// Asks to be told. True: no completion is there, and the hook is called, once, when one is; the
-    /// owner may sleep. False: take what is there. A new pool is armed.
+    /// Asks to be told. True: no completion is there, and the hook is called, once, when one is;
+    /// the owner may sleep. False: take what is there. A new pool is armed.
     pub fn arm(&self) -> bool {
         self.shared.arm()
     }
 
     /// Takes no more tasks, brings those in the pool to their end and ends the threads. After `Ok`
-    /// nothing runs any more, and the completion of every task ever accepted has been or can be taken.
+    /// nothing runs any more, and the completion of every task ever accepted has been or can be
+    /// taken.
     ///
     /// Waits for the tasks that run, and with [`Rest::Drain`] for all, at most `patience`.
     ///
-    /// # Errors
-    /// `TIMEOUT` if they took longer: they go on, the pool stays closed, and the call can be repeated,
-    /// with [`Rest::Discard`] also if it was Drain before. `INVALID_ARG` from one of the pool's own
-    /// tasks, which would wait for itself: the pool is closed then, too.
+    /// # Errors `TIMEOUT` if they took longer: they go on, the pool stays closed, and the call can
+    /// be repeated, with [`Rest::Discard`] also if it was Drain before. `INVALID_ARG` from one of
+    /// the pool's own tasks, which would wait for itself: the pool is closed then, too.
     pub fn shutdown(&self, rest: Rest, patience: Duration) -> Result<()> {
         const OPERATION: &str = "shut down the workers";
         self.shared.ledger.close(rest);

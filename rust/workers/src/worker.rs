@@ -8,8 +8,9 @@ use crate::shared::{Local, Running, Shared, BATCHED};
 use crate::task::{Completion, Entry, Outcome, Task};
 use std::sync::Arc;
 
-/// Of this many tasks that a worker takes, one is looked for at the low level first, and one, half way
-/// between, at the medium level first. So neither level ever gets less than this share of a worker.
+/// Of this many tasks that a worker takes, one is looked for at the low level first, and one, half
+/// way between, at the medium level first. So neither level ever gets less than this share of a
+/// worker.
 pub const FAIR_EVERY: u32 = 16;
 
 /// Tasks that a worker takes at once from the medium and low levels, most of them to keep for next.
@@ -127,8 +128,8 @@ impl<T: Task> Worker<T> {
         None
     }
 
-    /// There may be more than this worker can do now: others, if they sleep, should look, too. Whoever
-    /// submitted it may have woken only this worker, or found it in nobody's queue.
+    /// There may be more than this worker can do now: others, if they sleep, should look, too.
+    /// Whoever submitted it may have woken only this worker, or found it in nobody's queue.
     fn share_what_is_left(&self, level: usize) {
         if self.shared.sleepers.any()
             && self

@@ -1,7 +1,8 @@
 //! The two handshakes of the pool under loom: workers that fall asleep against submitters that wake
-//! them, and an owner that arms its bell against a worker that rings it. Every interleaving, with the
-//! memory orders as they are; what is waited for is as weakly ordered as can be. A wake-up that is lost
-//! leaves a thread asleep for ever: loom says "deadlock". Run by `scripts/test` with `--cfg loom`.
+//! them, and an owner that arms its bell against a worker that rings it. Every interleaving, with
+//! the memory orders as they are; what is waited for is as weakly ordered as can be. A wake-up that
+//! is lost leaves a thread asleep for ever: loom says "deadlock". Run by `scripts/test` with `--cfg
+//! loom`.
 #![cfg(loom)]
 
 use gpuio_workers::bell::Bell;

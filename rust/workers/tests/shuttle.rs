@@ -1,8 +1,13 @@
 //! The pool under shuttle: random and PCT schedules over submitting, stealing, withdrawing and
 //! shutting down. Run by `scripts/test` with `--cfg shuttle`.
 //!
-//! `GPUIO_SHUTTLE_SCHEDULES` (for each of the two campaigns) and `GPUIO_SHUTTLE_SEED` change what is
-//! run. A failure prints shuttle's encoded schedule; `GPUIO_SHUTTLE_REPLAY` repeats that one.
+//! `GPUIO_SHUTTLE_SCHEDULES` (of each test) and `GPUIO_SHUTTLE_SEED` change what is run. A failure
+//! prints the seed and the schedule that failed, to be repeated alone:
+//!
+//! ```text
+//! RUSTFLAGS="--cfg shuttle" GPUIO_SHUTTLE_REPLAY=9102... \
+//!     cargo test --release -p gpuio-workers --test shuttle -- --ignored replay_the_race
+//! ```
 #![cfg(shuttle)]
 
 #[path = "support/oracle.rs"]
@@ -68,11 +73,20 @@ fn pct_schedules_of_an_owner_that_sleeps() {
     explore("owner, PCT", scheduler, owner_sleeps, Planted::Nothing);
 }
 
+fn schedule() -> String {
+    std::env::var("GPUIO_SHUTTLE_REPLAY").expect("GPUIO_SHUTTLE_REPLAY is the schedule")
+}
+
 #[test]
-fn replay() {
-    if let Ok(schedule) = std::env::var("GPUIO_SHUTTLE_REPLAY") {
-        shuttle::replay(|| race(Planted::Nothing), &schedule);
-    }
+#[ignore = "repeats the schedule GPUIO_SHUTTLE_REPLAY"]
+fn replay_the_race() {
+    shuttle::replay(|| race(Planted::Nothing), &schedule());
+}
+
+#[test]
+#[ignore = "repeats the schedule GPUIO_SHUTTLE_REPLAY"]
+fn replay_the_owner_that_sleeps() {
+    shuttle::replay(|| owner_sleeps(Planted::Nothing), &schedule());
 }
 
 /// Explores with a bug, and returns what was found.

@@ -1,7 +1,8 @@
 //! The pool with real threads, for as long as `GPUIO_WORKERS_STRESS_SECONDS` says (2):
 //!
 //! ```text
-//! GPUIO_WORKERS_STRESS_SECONDS=300 cargo test --release -p gpuio-workers --test stress -- --nocapture
+//! GPUIO_WORKERS_STRESS_SECONDS=300 \
+//!     cargo test --release -p gpuio-workers --test stress -- --nocapture
 //! ```
 //!
 //! Rounds of submitters, withdrawers, an owner that takes completions and sleeps in between, and a

@@ -69,6 +69,13 @@ const RULES: &[Rule] = &[
         below: &[],
         may_be_unsafe: false,
     },
+    // The same for other pools of threads.
+    Rule {
+        name: "gpuio-bench-workers",
+        folder: "benches/workers",
+        below: &["gpuio-core", "gpuio-workers"],
+        may_be_unsafe: false,
+    },
     Rule {
         name: "gpuio-canary",
         folder: "tests/sanitize/canary",

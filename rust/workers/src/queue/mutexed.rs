@@ -1,5 +1,6 @@
-//! The same behind locks, which a model checker can see into. Moving a batch takes the two locks one
-//! after the other, as crossbeam's queues have a moment in between where the tasks are in neither.
+//! The same behind locks, which a model checker can see into. Moving a batch takes the two locks
+//! one after the other, as crossbeam's queues have a moment in between where the tasks are in
+//! neither.
 
 use super::StealQueue;
 use crate::sync::{lock, Mutex};

@@ -115,8 +115,8 @@ pub fn race(planted: Planted) {
     assert_eq!((figures.queued, figures.in_flight), (0, 0), "{figures:?}");
 }
 
-/// One thread submits; the owner sleeps whenever nothing is there, until all have come. A wake-up or a
-/// ring that is lost leaves it asleep for ever, which shuttle reports.
+/// One thread submits; the owner sleeps whenever nothing is there, until all have come. A wake-up
+/// or a ring that is lost leaves it asleep for ever, which shuttle reports.
 pub fn owner_sleeps(planted: Planted) {
     let oracle = Arc::new(Oracle::new(TASKS_EACH));
     let options = WorkerOptions {

@@ -68,7 +68,7 @@ impl Gate {
     }
 }
 
-/// Holds one worker until the gate opens; returns when it is held. Its completion's token is [`HOLDER`].
+/// Holds one worker until the gate opens; returns when it is held. The token is [`HOLDER`].
 pub fn hold_a_worker(pool: &WorkerPool<Job>) -> Gate {
     let (gate, held) = (Gate::default(), Gate::default());
     let (their_gate, their_held) = (gate.clone(), held.clone());
