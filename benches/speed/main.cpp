@@ -4,9 +4,11 @@
 //     gpuio_speed --data FILE --localio-rate PROGRAM --lookup PROGRAM --workers PROGRAM
 //                 [--rounds N] [--seconds S] [--only engine|cold|scan|random|workers|table]...
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <initializer_list>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -43,7 +45,10 @@ CommandLine parse(int count, char** arguments) {
 }
 
 int run(const CommandLine& line) {
-    speed::make_data_file(line.options.data_file, 2048 * speed::kMiB);
+    const std::initializer_list<const char*> reading = {"engine", "cold", "scan", "random"};
+    if (std::any_of(reading.begin(), reading.end(), [&](auto it) { return line.wants(it); })) {
+        speed::make_data_file(line.options.data_file, 2048 * speed::kMiB);
+    }
     int missed = 0;
     const speed::Emit emit = [&](const speed::Row& row) {
         print_row(row);

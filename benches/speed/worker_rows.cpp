@@ -21,7 +21,8 @@ double ask_side(Companion& companion, const std::string& side, const std::string
 }
 
 void compare_mode(Companion& companion, const Options& options, const std::string& mode,
-                  std::uint64_t count, const std::string& work, const Emit& emit) {
+                  std::uint64_t count, double target, const std::string& work,
+                  const Emit& emit) {
     const auto side = [&](const std::string& name) {
         return Side([&, name] { return ask_side(companion, name, mode, count); });
     };
@@ -29,7 +30,8 @@ void compare_mode(Companion& companion, const Options& options, const std::strin
     Side tokio = side("tokio");
     Side rayon = side("rayon");
     take_turns(options.rounds, std::vector<Side*>{&ours, &tokio, &rayon});
-    emit({work, "tokio, spawn and await", "1000/s", compare(ours.rates(), tokio.rates()), 1.5});
+    emit({work, "tokio, spawn and await", "1000/s", compare(ours.rates(), tokio.rates()),
+          target});
     emit({work, "rayon, spawn in a scope", "1000/s", compare(ours.rates(), rayon.rates())});
 }
 
@@ -37,10 +39,12 @@ void compare_mode(Companion& companion, const Options& options, const std::strin
 
 void worker_rows(const Options& options, const Emit& emit) {
     Companion companion({options.workers});
-    compare_mode(companion, options, "burst", 200'000,
+    compare_mode(companion, options, "burst", 200'000, 1.5,
                  "tasks that do nothing, one worker, all submitted, then awaited", emit);
-    compare_mode(companion, options, "single", 20'000,
+    compare_mode(companion, options, "single", 20'000, 1.5,
                  "tasks that do nothing, one worker, one at a time", emit);
+    compare_mode(companion, options, "asleep", 20'000, 0,
+                 "tasks that do nothing, one worker, one at a time, owner asleep", emit);
 }
 
 }  // namespace speed

@@ -5,8 +5,9 @@
 //! gpuio-bench-workers
 //! ```
 //! Answers each line `SIDE MODE COUNT` with `SUM seconds=S`: COUNT tasks, each of which gives its
-//! number, and the sum of what came back. SIDE is `gpuio`, `tokio` or `rayon`; MODE is `burst` (all
-//! submitted, then all awaited) or `single` (each awaited before the next).
+//! number, and the sum of what came back. SIDE is `gpuio`, `tokio` or `rayon`. MODE is `burst` (all
+//! submitted, then all awaited), `single` (each awaited before the next) or `asleep` (the same; who
+//! awaits sleeps at once, which tokio and rayon do anyway).
 
 mod sides;
 
@@ -34,6 +35,7 @@ fn main() {
         let sum = match mode {
             "burst" => side.burst(count),
             "single" => side.single(count),
+            "asleep" => side.asleep(count),
             _ => panic!("unknown mode {mode}"),
         };
         println!("{sum} seconds={}", started.elapsed().as_secs_f64());

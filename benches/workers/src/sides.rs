@@ -12,6 +12,10 @@ pub trait Side {
     fn burst(&mut self, count: u64) -> u64;
     /// Awaits each before the next.
     fn single(&mut self, count: u64) -> u64;
+    /// The same, and does not look for the result before it sleeps.
+    fn asleep(&mut self, count: u64) -> u64 {
+        self.single(count)
+    }
 }
 
 /// How long the owner looks for completions before it sleeps: as gpuio's service does.
@@ -46,40 +50,60 @@ impl Gpuio {
         accepted.expect("room for all");
     }
 
+    fn take(&self) -> Option<u64> {
+        let completion = self.0.take()?;
+        match completion.outcome {
+            Outcome::Done(number) => Some(number),
+            _ => panic!("{completion:?}"),
+        }
+    }
+
     /// Waits for a completion and returns what it says.
-    fn take(&self) -> u64 {
+    fn wait(&self, spin: Duration) -> u64 {
         loop {
-            let started = Instant::now();
-            while started.elapsed() < OWNER_SPIN {
-                for _ in 0..16 {
-                    if let Some(completion) = self.0.take() {
-                        let Outcome::Done(number) = completion.outcome else {
-                            panic!("{completion:?}");
-                        };
-                        return number;
-                    }
-                    std::hint::spin_loop();
-                }
+            if let Some(number) = self.take().or_else(|| self.take_soon(spin)) {
+                return number;
             }
             if self.0.arm() {
                 thread::park();
             }
         }
     }
+
+    fn take_soon(&self, spin: Duration) -> Option<u64> {
+        let started = Instant::now();
+        while started.elapsed() < spin {
+            for _ in 0..16 {
+                if let Some(number) = self.take() {
+                    return Some(number);
+                }
+                std::hint::spin_loop();
+            }
+        }
+        None
+    }
+
+    fn one_by_one(&self, count: u64, spin: Duration) -> u64 {
+        let one = |number| {
+            self.submit(number);
+            self.wait(spin)
+        };
+        (0..count).map(one).sum()
+    }
 }
 
 impl Side for Gpuio {
     fn burst(&mut self, count: u64) -> u64 {
         (0..count).for_each(|number| self.submit(number));
-        (0..count).map(|_| self.take()).sum()
+        (0..count).map(|_| self.wait(OWNER_SPIN)).sum()
     }
 
     fn single(&mut self, count: u64) -> u64 {
-        let one = |number| {
-            self.submit(number);
-            self.take()
-        };
-        (0..count).map(one).sum()
+        self.one_by_one(count, OWNER_SPIN)
+    }
+
+    fn asleep(&mut self, count: u64) -> u64 {
+        self.one_by_one(count, Duration::ZERO)
     }
 }
 

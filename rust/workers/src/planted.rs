@@ -14,6 +14,8 @@ pub enum Planted {
     RunsAfterALook,
     /// A worker that steals while the pool closes drops what it stole.
     DropsStolenAtClose,
+    /// A worker that was woken, or has taken several tasks, lets the others sleep.
+    SharesNothing,
     /// The last worker to see that all is done does not tell the others.
     TellsNobody,
 }

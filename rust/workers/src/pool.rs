@@ -78,6 +78,7 @@ impl<T: Task> WorkerPool<T> {
                 id,
                 locals,
                 turn: 0,
+                was_idle: false,
                 _running: shared.enter(),
             };
             match spawn(id, Box::new(move || worker.run())) {

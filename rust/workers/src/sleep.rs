@@ -113,7 +113,17 @@ impl Sleepers {
 
     /// Wakes everyone, for good news that all must hear.
     pub fn wake_all(&self) {
-        while self.wake_one() {}
+        fence(Ordering::SeqCst);
+        if !self.any() {
+            return;
+        }
+        let mut list = lock(&self.list);
+        // All at once: one by one, those woken first could be back before the last is.
+        let threads: Vec<_> = list.asleep.drain(..).collect();
+        list.wakes += threads.len() as u64;
+        self.count.store(0, Ordering::Relaxed);
+        drop(list);
+        threads.iter().for_each(|(_, thread)| thread.unpark());
     }
 
     /// How often a worker fell asleep, and how often one was woken.

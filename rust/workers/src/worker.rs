@@ -28,6 +28,8 @@ pub(crate) struct Worker<T: Task> {
     pub locals: [Local<Entry<T>>; BATCHED],
     /// Tasks taken, for [`FAIR_EVERY`].
     pub turn: u32,
+    /// It was idle until now, and may have used up a wake-up that was meant for more than it takes.
+    pub was_idle: bool,
     /// Dropped last, and with it the shared half.
     pub _running: Running<T>,
 }
@@ -57,6 +59,9 @@ impl<T: Task> Worker<T> {
         if found.is_some() {
             self.turn = (self.turn + 1) % FAIR_EVERY;
             self.tally().picked.bump();
+            if std::mem::take(&mut self.was_idle) && self.shared.sees_work() {
+                self.wake_another();
+            }
         }
         found
     }
@@ -128,14 +133,17 @@ impl<T: Task> Worker<T> {
         None
     }
 
-    /// There may be more than this worker can do now: others, if they sleep, should look, too.
-    /// Whoever submitted it may have woken only this worker, or found it in nobody's queue.
+    /// What this worker has taken along, and cannot do now, another should come and steal: whoever
+    /// looked for it while it was moved has seen it in nobody's queue.
     fn share_what_is_left(&self, level: usize) {
-        if self.shared.sleepers.any()
-            && self
-                .local(level)
-                .is_some_and(|it| !Chosen::is_local_empty(it))
-        {
+        let mut locals = self.local(level).into_iter();
+        if locals.any(|it| !Chosen::is_local_empty(it)) {
+            self.wake_another();
+        }
+    }
+
+    fn wake_another(&self) {
+        if !self.shared.planted.is(Planted::SharesNothing) {
             self.shared.sleepers.wake_one();
         }
     }
@@ -172,12 +180,14 @@ impl<T: Task> Worker<T> {
     }
 
     /// Waits for something to do. False: there will be nothing any more.
-    fn wait(&self) -> bool {
-        let shared = &self.shared;
-        if !self.finds_work_soon() {
-            let ready = || shared.sees_work() || shared.is_over();
-            shared.sleepers.sleep_unless(self.id, ready);
+    fn wait(&mut self) -> bool {
+        if self.finds_work_soon() {
+            return true;
         }
+        self.was_idle = true;
+        let shared = &self.shared;
+        let ready = || shared.sees_work() || shared.is_over();
+        shared.sleepers.sleep_unless(self.id, ready);
         if !shared.is_over() {
             return true;
         }

@@ -16,16 +16,16 @@ mod oracle;
 mod scenario;
 
 use gpuio_workers::planted::Planted;
-use scenario::{owner_sleeps, race};
+use scenario::{meeting, owner_sleeps, race};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// Schedules of each campaign; there are two, and two shorter ones.
+/// Schedules of each of the two large campaigns; a third of it of the others.
 const SCHEDULES: usize = 150_000;
 /// Threads that PCT lets overtake one another in a schedule.
 const PCT_DEPTH: usize = 4;
-/// Schedules within which each planted bug must be found.
+/// Schedules of either kind within which a planted bug must be found.
 const PLANTED_SCHEDULES: usize = 20_000;
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -73,6 +73,18 @@ fn pct_schedules_of_an_owner_that_sleeps() {
     explore("owner, PCT", scheduler, owner_sleeps, Planted::Nothing);
 }
 
+#[test]
+fn random_schedules_of_a_meeting() {
+    let scheduler = RandomScheduler::new_from_seed(seed(), schedules(SCHEDULES / 3));
+    explore("meeting, random", scheduler, meeting, Planted::Nothing);
+}
+
+#[test]
+fn pct_schedules_of_a_meeting() {
+    let scheduler = PctScheduler::new_from_seed(seed(), PCT_DEPTH, schedules(SCHEDULES / 3));
+    explore("meeting, PCT", scheduler, meeting, Planted::Nothing);
+}
+
 fn schedule() -> String {
     std::env::var("GPUIO_SHUTTLE_REPLAY").expect("GPUIO_SHUTTLE_REPLAY is the schedule")
 }
@@ -89,11 +101,19 @@ fn replay_the_owner_that_sleeps() {
     shuttle::replay(|| owner_sleeps(Planted::Nothing), &schedule());
 }
 
+#[test]
+#[ignore = "repeats the schedule GPUIO_SHUTTLE_REPLAY"]
+fn replay_the_meeting() {
+    shuttle::replay(|| meeting(Planted::Nothing), &schedule());
+}
+
 /// Explores with a bug, and returns what was found.
-fn finding(planted: Planted) -> String {
+fn finding(body: fn(Planted), planted: Planted) -> String {
     let found = catch_unwind(AssertUnwindSafe(|| {
-        let scheduler = PctScheduler::new_from_seed(seed(), PCT_DEPTH, PLANTED_SCHEDULES);
-        explore("planted", scheduler, race, planted);
+        let random = RandomScheduler::new_from_seed(seed(), PLANTED_SCHEDULES);
+        explore("planted, random", random, body, planted);
+        let pct = PctScheduler::new_from_seed(seed(), PCT_DEPTH, PLANTED_SCHEDULES);
+        explore("planted, PCT", pct, body, planted);
     }));
     let payload = found.expect_err("the bug was not found");
     let text = payload.downcast_ref::<String>().cloned();
@@ -103,24 +123,30 @@ fn finding(planted: Planted) -> String {
 
 #[test]
 fn planted_leaving_by_sight_loses_a_task() {
-    let text = finding(Planted::LeavesBySight);
+    let text = finding(race, Planted::LeavesBySight);
     assert!(text.contains("has no completion"), "{text}");
 }
 
 #[test]
 fn planted_running_after_a_look_runs_a_withdrawn_task() {
-    let text = finding(Planted::RunsAfterALook);
+    let text = finding(race, Planted::RunsAfterALook);
     assert!(text.contains("was withdrawn"), "{text}");
 }
 
 #[test]
 fn planted_dropping_what_was_stolen_at_close_hangs() {
-    let text = finding(Planted::DropsStolenAtClose);
+    let text = finding(race, Planted::DropsStolenAtClose);
+    assert!(text.contains("deadlock"), "{text}");
+}
+
+#[test]
+fn planted_sharing_nothing_leaves_a_task_behind_a_sleeper() {
+    let text = finding(meeting, Planted::SharesNothing);
     assert!(text.contains("deadlock"), "{text}");
 }
 
 #[test]
 fn planted_telling_nobody_hangs() {
-    let text = finding(Planted::TellsNobody);
+    let text = finding(race, Planted::TellsNobody);
     assert!(text.contains("deadlock"), "{text}");
 }

@@ -156,3 +156,42 @@ pub fn owner_sleeps(planted: Planted) {
     oracle.judge(Rest::Drain);
     assert_eq!(pool.take().map(|it| it.token), None);
 }
+
+/// As many tasks as workers, each of which waits for all the others: a worker that sleeps while a
+/// task waits leaves them waiting for ever.
+pub fn meeting(planted: Planted) {
+    let count = thread_rng().gen_range(2..=3);
+    let options = WorkerOptions {
+        workers: count,
+        capacity: count,
+        planted,
+    };
+    let pool = Arc::new(WorkerPool::start(&options, || {}).unwrap());
+    let place = Arc::new((Mutex::new(0), Condvar::new()));
+    let submit = move |pool: &WorkerPool<_>, place: &Arc<(Mutex<usize>, Condvar)>| {
+        let level = LEVELS[thread_rng().gen_range(0..3usize)];
+        let place = Arc::clone(place);
+        let task = move || {
+            let mut present = lock(&place.0);
+            *present += 1;
+            place.1.notify_all();
+            while *present < count {
+                present = place.1.wait(present).unwrap();
+            }
+        };
+        pool.submit(level, 0, task).unwrap();
+    };
+    let submitter = {
+        let (pool, place) = (Arc::clone(&pool), Arc::clone(&place));
+        thread::spawn(move || submit(&pool, &place))
+    };
+    (1..count).for_each(|_| submit(&pool, &place));
+    submitter.join().unwrap();
+    let mut present = lock(&place.0);
+    while *present < count {
+        present = place.1.wait(present).unwrap();
+    }
+    drop(present);
+    pool.shutdown(Rest::Drain, FOREVER).unwrap();
+    assert_eq!(pool.figures().executed.iter().sum::<u64>(), count as u64);
+}
