@@ -83,7 +83,7 @@ impl<T: Task> Worker<T> {
             None => Chosen::take(queue),
             Some(local) => Chosen::pop(local)
                 .or_else(|| self.take_batch(level))
-                .or_else(|| self.steal(level)),
+                .or_else(|| self.steal(level, BATCH)),
         };
         entry.map(|entry| (level, entry))
     }
@@ -91,7 +91,7 @@ impl<T: Task> Worker<T> {
     /// The other way round, so that what waits behind another worker's long task is not forgotten
     /// while there are always new ones.
     fn take_fairly(&self, level: usize) -> Option<(usize, Entry<T>)> {
-        let stolen = self.steal(level).map(|entry| (level, entry));
+        let stolen = self.steal(level, 1).map(|entry| (level, entry));
         stolen.or_else(|| self.take(level))
     }
 
@@ -109,8 +109,8 @@ impl<T: Task> Worker<T> {
         Some(entry)
     }
 
-    /// From the others, beginning with another one each time.
-    fn steal(&self, level: usize) -> Option<Entry<T>> {
+    /// At most `limit` from one of the others, beginning with another one each time.
+    fn steal(&self, level: usize, limit: usize) -> Option<Entry<T>> {
         let local = self.local(level)?;
         let count = self.shared.seats.len();
         let first = self.id + 1 + self.turn as usize;
@@ -120,7 +120,7 @@ impl<T: Task> Worker<T> {
             if Chosen::is_peer_empty(peer) {
                 continue;
             }
-            if let Some(entry) = Chosen::steal_batch(peer, local, BATCH) {
+            if let Some(entry) = Chosen::steal_batch(peer, local, limit) {
                 self.tally().steals.bump();
                 self.share_what_is_left(level);
                 let drops = self.shared.planted.is(Planted::DropsStolenAtClose);

@@ -9,7 +9,9 @@ use gpuio_core::ErrorCode;
 use gpuio_workers::{Outcome, Refusal, Rest, WorkerPool, FAIR_EVERY, MAX_TASKS, MAX_WORKERS};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use support::{hold_a_worker, job, options, pool, take_all, wait_until, Job, HOLDER, PATIENCE};
+use support::{
+    hold_a_worker, job, options, pool, take_all, wait_until, Gate, Job, HOLDER, PATIENCE,
+};
 
 /// Queues tasks behind a held worker, lets it go, and returns the tokens as they ended.
 fn order_of(tasks: impl IntoIterator<Item = (PriorityLevel, u64)>) -> Vec<u64> {
@@ -229,27 +231,49 @@ fn submitting_wakes_one_worker_and_nobody_who_is_awake() {
     take_all(&pool, 502);
 }
 
-#[test]
-fn a_worker_steals_what_another_has_taken_along() {
-    let pool = Arc::new(pool(2, 100));
-    let first = hold_a_worker(&pool);
-    let second = hold_a_worker(&pool);
-    // The first free worker takes several of these along, and is then held by the first of them.
-    let (gate, held) = (support::Gate::default(), support::Gate::default());
+/// Two workers; one has taken some of the tasks 1 to 10 along and is held by the first of its
+/// batch. Returns what holds it, and what holds the other.
+fn held_before_its_batch(pool: &WorkerPool<Job>) -> (Gate, Gate) {
+    let first = hold_a_worker(pool);
+    let second = hold_a_worker(pool);
+    let (gate, held) = (Gate::default(), Gate::default());
     let (their_gate, their_held) = (gate.clone(), held.clone());
     let holder: Job = Box::new(move || {
         their_held.open();
         their_gate.pass();
-        0
+        HOLDER
     });
-    pool.submit(Low, 0, holder).unwrap();
-    (1..20).for_each(|token| pool.submit(Low, token, job(token)).unwrap());
+    pool.submit(Medium, HOLDER, holder).unwrap();
+    (1..=10).for_each(|token| pool.submit(Medium, token, job(token)).unwrap());
     first.open();
     held.pass();
+    (gate, second)
+}
+
+#[test]
+fn a_worker_steals_what_another_has_taken_along() {
+    let pool = pool(2, 100);
+    let (gate, second) = held_before_its_batch(&pool);
     second.open();
-    // All but the one that holds its worker: two holders and 19 others.
-    take_all(&pool, 21);
+    // All but the one that holds its worker: two holders and ten others.
+    take_all(&pool, 12);
     assert!(pool.figures().steals >= 1);
+    gate.open();
+    take_all(&pool, 1);
+}
+
+#[test]
+fn what_waits_behind_a_long_task_is_not_forgotten_for_new_ones() {
+    let pool = pool(2, 1000);
+    let (gate, second) = held_before_its_batch(&pool);
+    (100..600).for_each(|token| pool.submit(Medium, token, job(token)).unwrap());
+    second.open();
+    let tokens: Vec<u64> = take_all(&pool, 512).iter().map(|it| it.token).collect();
+    let last_old = tokens.iter().rposition(|it| (1..=10).contains(it)).unwrap() as u32;
+    assert!(
+        last_old < 10 * FAIR_EVERY,
+        "an old one is number {last_old}"
+    );
     gate.open();
     take_all(&pool, 1);
 }
