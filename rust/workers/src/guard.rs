@@ -1,6 +1,8 @@
 //! Foreign code ends here, one way or the other.
 
 #[cfg(not(shuttle))]
+use std::any::Any;
+#[cfg(not(shuttle))]
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Runs foreign code; a panic becomes its message.
@@ -13,12 +15,25 @@ pub(crate) fn guarded<R>(foreign: impl FnOnce() -> R) -> Result<R, Box<str>> {
             .map(|text| (*text).to_owned())
             .or_else(|| payload.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "a panic without a message".into());
-        // The payload is foreign, too. If dropping it panics, what that threw is left alone.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(second);
-        }
+        drop_guarded(payload);
         text.into()
     })
+}
+
+/// Payloads are foreign, too: dropping one may throw another. After this many, the last is left
+/// alone.
+#[cfg(not(shuttle))]
+const PAYLOADS_MAX: usize = 8;
+
+#[cfg(not(shuttle))]
+fn drop_guarded(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..PAYLOADS_MAX {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(thrown) => payload = thrown,
+        }
+    }
+    std::mem::forget(payload);
 }
 
 /// Under shuttle a panic is a finding, and must not be caught.
