@@ -1,5 +1,5 @@
 //! Bugs that the models plant, to show that they would find them. Builds for use contain none:
-//! there [`Planted::is`] is false at compile time.
+//! there `Planted::is` is false at compile time.
 
 /// A bug.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -179,9 +179,10 @@ impl<T: Task> WorkerPool<T> {
     ///
     /// Waits for the tasks that run, and with [`Rest::Drain`] for all, at most `patience`.
     ///
-    /// # Errors `TIMEOUT` if they took longer: they go on, the pool stays closed, and the call can
-    /// be repeated, with [`Rest::Discard`] also if it was Drain before. `INVALID_ARG` from one of
-    /// the pool's own tasks, which would wait for itself: the pool is closed then, too.
+    /// # Errors
+    /// `TIMEOUT` if they took longer: they go on, the pool stays closed, and the call can be
+    /// repeated, with [`Rest::Discard`] also if it was Drain before. `INVALID_ARG` from one of the
+    /// pool's own tasks, which would wait for itself: the pool is closed then, too.
     pub fn shutdown(&self, rest: Rest, patience: Duration) -> Result<()> {
         const OPERATION: &str = "shut down the workers";
         self.shared.ledger.close(rest);
