@@ -1,12 +1,14 @@
 // gpuio_speed: measures what the project promises about speed, each promise beside what it is
 // promised against, and prints the table. Ends with 1 if a target was missed.
 //
-//     gpuio_speed --data FILE --localio-rate PROGRAM --lookup PROGRAM
-//                 [--rounds N] [--seconds S] [--only engine|cold|scan|random|table]...
+//     gpuio_speed --data FILE --localio-rate PROGRAM --lookup PROGRAM --workers PROGRAM
+//                 [--rounds N] [--seconds S] [--only engine|cold|scan|random|workers|table]...
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <initializer_list>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -31,6 +33,7 @@ CommandLine parse(int count, char** arguments) {
         if (name == "--data") line.options.data_file = value;
         else if (name == "--localio-rate") line.options.localio_rate = value;
         else if (name == "--lookup") line.options.lookup = value;
+        else if (name == "--workers") line.options.workers = value;
         else if (name == "--rounds") line.options.rounds = std::stoi(value);
         else if (name == "--seconds") line.options.seconds = std::stod(value);
         else if (name == "--only") line.only.insert(value);
@@ -42,7 +45,10 @@ CommandLine parse(int count, char** arguments) {
 }
 
 int run(const CommandLine& line) {
-    speed::make_data_file(line.options.data_file, 2048 * speed::kMiB);
+    const std::initializer_list<const char*> reading = {"engine", "cold", "scan", "random"};
+    if (std::any_of(reading.begin(), reading.end(), [&](auto it) { return line.wants(it); })) {
+        speed::make_data_file(line.options.data_file, 2048 * speed::kMiB);
+    }
     int missed = 0;
     const speed::Emit emit = [&](const speed::Row& row) {
         print_row(row);
@@ -53,6 +59,7 @@ int run(const CommandLine& line) {
     if (line.wants("cold")) cold_scan_rows(line.options, emit);
     if (line.wants("scan")) warm_scan_rows(line.options, emit);
     if (line.wants("random")) warm_random_rows(line.options, emit);
+    if (line.wants("workers")) worker_rows(line.options, emit);
     if (line.wants("table")) speed::table_rows(emit);
     std::printf("\n%d target%s missed\n", missed, missed == 1 ? "" : "s");
     return missed == 0 ? 0 : 1;

@@ -1,4 +1,4 @@
-// Other programs that take part: fio, localio_rate and the lookup program.
+// Other programs that take part: fio, localio_rate, and the programs of benches/lookup and workers.
 #pragma once
 
 #include <sys/types.h>

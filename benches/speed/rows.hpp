@@ -13,6 +13,7 @@ struct Options {
     std::string data_file;
     std::string localio_rate;  ///< the program's path
     std::string lookup;        ///< the program's path
+    std::string workers;       ///< the program's path
     int rounds = 7;
     double seconds = 2;  ///< of each run of fio and localio_rate
 };
@@ -30,6 +31,9 @@ void warm_scan_rows(const Options& options, const Emit& emit);
 
 /// Random elements of an array that is cached, against a pointer and against two caches.
 void warm_random_rows(const Options& options, const Emit& emit);
+
+/// Tasks that do nothing through the workers, against tokio and rayon.
+void worker_rows(const Options& options, const Emit& emit);
 
 /// Bytes of a page-table entry.
 void table_rows(const Emit& emit);

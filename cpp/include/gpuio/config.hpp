@@ -63,8 +63,8 @@ struct Config {
     std::optional<bool> prefetch;
     /// Most bytes that are read ahead of one stream [8 MiB].
     std::optional<std::uint64_t> prefetch_window_bytes;
-    /// Pages from this size on are brought to a GPU and back by its copy engine, smaller ones by the
-    /// waiting lanes [256 KiB]. Larger pages can stall while the program calls CUDA functions that
+    /// Pages from this size on go to a GPU and back by its copy engine, smaller ones by the waiting
+    /// lanes [256 KiB]. Larger pages can stall while the program calls CUDA functions that
     /// wait for kernels, such as cudaFree.
     std::optional<std::uint64_t> copy_engine_bytes;
     /// Where live figures are served over HTTP: "127.0.0.1:9464", "unix:/run/app.sock"; port 0 is

@@ -34,9 +34,20 @@ const RULES: &[Rule] = &[
         may_be_unsafe: true,
     },
     Rule {
+        name: "gpuio-workers",
+        folder: "rust/workers",
+        below: &["gpuio-core"],
+        may_be_unsafe: false,
+    },
+    Rule {
         name: "gpuio-runtime",
         folder: "rust/runtime",
-        below: &["gpuio-core", "gpuio-memory", "gpuio-engines"],
+        below: &[
+            "gpuio-core",
+            "gpuio-memory",
+            "gpuio-engines",
+            "gpuio-workers",
+        ],
         may_be_unsafe: true,
     },
     Rule {
@@ -67,6 +78,13 @@ const RULES: &[Rule] = &[
         name: "gpuio-bench-lookup",
         folder: "benches/lookup",
         below: &[],
+        may_be_unsafe: false,
+    },
+    // The same for other pools of threads.
+    Rule {
+        name: "gpuio-bench-workers",
+        folder: "benches/workers",
+        below: &["gpuio-core", "gpuio-workers"],
         may_be_unsafe: false,
     },
     Rule {

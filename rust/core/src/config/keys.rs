@@ -132,8 +132,8 @@ define_keys! {
         prefetch: bool = true, Plain;
         /// Most bytes that are read ahead of one stream: a page to 1 GiB.
         prefetch_window_bytes: u64 = 8 << 20, Bytes;
-        /// Pages from this size on are brought to a GPU and back by its copy engine, smaller ones by
-        /// the waiting lanes. Larger pages can stall while the program calls CUDA functions that
+        /// Pages from this size on go to a GPU and back by its copy engine, smaller ones by the
+        /// waiting lanes. Larger pages can stall while the program calls CUDA functions that
         /// wait for kernels ([decision 7](decisions/0007-no-driver-calls.md)).
         copy_engine_bytes: u64 = 256 << 10, Bytes;
         /// In which order transfers go out: fifo, priority, deadline or adaptive.

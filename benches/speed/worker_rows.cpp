@@ -1,0 +1,50 @@
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "process.hpp"
+#include "rows.hpp"
+
+namespace speed {
+namespace {
+
+/// Thousands of tasks per second of one side.
+double ask_side(Companion& companion, const std::string& side, const std::string& mode,
+                std::uint64_t count) {
+    const std::string answer =
+        companion.ask(side + " " + mode + " " + std::to_string(count));
+    if (std::stoull(answer) != count * (count - 1) / 2) {
+        throw std::runtime_error(side + ": not every task was done once");
+    }
+    return static_cast<double>(count) / 1e3 / number_after(answer, "", "seconds=");
+}
+
+void compare_mode(Companion& companion, const Options& options, const std::string& mode,
+                  std::uint64_t count, double target, const std::string& work,
+                  const Emit& emit) {
+    const auto side = [&](const std::string& name) {
+        return Side([&, name] { return ask_side(companion, name, mode, count); });
+    };
+    Side ours = side("gpuio");
+    Side tokio = side("tokio");
+    Side rayon = side("rayon");
+    take_turns(options.rounds, std::vector<Side*>{&ours, &tokio, &rayon});
+    emit({work, "tokio, spawn and await", "1000/s", compare(ours.rates(), tokio.rates()),
+          target});
+    emit({work, "rayon, spawn in a scope", "1000/s", compare(ours.rates(), rayon.rates())});
+}
+
+}  // namespace
+
+void worker_rows(const Options& options, const Emit& emit) {
+    Companion companion({options.workers});
+    compare_mode(companion, options, "burst", 200'000, 1.5,
+                 "tasks that do nothing, one worker, all submitted, then awaited", emit);
+    compare_mode(companion, options, "single", 20'000, 1.5,
+                 "tasks that do nothing, one worker, one at a time", emit);
+    compare_mode(companion, options, "asleep", 20'000, 0,
+                 "tasks that do nothing, one worker, one at a time, owner asleep", emit);
+}
+
+}  // namespace speed
