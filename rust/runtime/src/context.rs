@@ -86,7 +86,11 @@ pub type Stats = StatsReport;
 impl Context {
     /// Makes a context: allocates both tiers and starts the service.
     pub fn new(config: Config) -> Result<Arc<Self>> {
-        let device = open_device(&config)?;
+        Self::on(open_device(&config)?, config)
+    }
+
+    /// Makes a context on this device.
+    pub(crate) fn on(device: Arc<dyn Device>, config: Config) -> Result<Arc<Self>> {
         let wake = Arc::new(Wake::new()?);
         let signals = Arc::new(Signals::default());
         let (commands, receiver) = sync_channel(COMMAND_QUEUE);
