@@ -324,8 +324,12 @@ impl Context {
     #[doc(hidden)]
     pub fn stop_service(&self) {
         self.line.signals.paused.store(false, Ordering::Release);
-        // A service that has gone needs no telling.
-        let _ = self.line.send(Command::Stop);
+        self.line.signals.stopped.store(true, Ordering::Release);
+        self.line.wake.ring();
+        if self.line.signals.is_service_thread() {
+            // A completion callback held the context last. The service ends after it.
+            return;
+        }
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Thread::Runs(handle) = std::mem::replace(&mut *thread, Thread::Gone) {
             // The thread catches its own panics.
