@@ -94,7 +94,15 @@ impl Context {
     pub fn new(config: Config) -> Result<Arc<Self>> {
         // First: what is wrong with the address is cheap to find out.
         let bound = Bound::new(&config.stats_endpoint)?;
-        let device = open_device(&config)?;
+        Self::on(open_device(&config)?, config, bound)
+    }
+
+    /// Makes a context on this device.
+    pub(crate) fn on(
+        device: Arc<dyn Device>,
+        config: Config,
+        bound: Option<Bound>,
+    ) -> Result<Arc<Self>> {
         let wake = Arc::new(Wake::new()?);
         let signals = Arc::new(Signals::default());
         let (commands, receiver) = sync_channel(COMMAND_QUEUE);
@@ -358,8 +366,12 @@ impl Context {
     #[doc(hidden)]
     pub fn stop_service(&self) {
         self.line.signals.paused.store(false, Ordering::Release);
-        // A service that has gone needs no telling.
-        let _ = self.line.send(Command::Stop);
+        self.line.signals.stopped.store(true, Ordering::Release);
+        self.line.wake.ring();
+        if self.line.signals.is_service_thread() {
+            // A completion callback held the context last. The service ends after it.
+            return;
+        }
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Thread::Runs(handle) = std::mem::replace(&mut *thread, Thread::Gone) {
             // The thread catches its own panics.

@@ -190,7 +190,9 @@ pub fn batch(shared: &Shared, parts: &[BatchRead], options: SubmitOptions) -> Re
         checked.push(part);
     }
     let sides = (checked[0].src.clone(), checked[0].dst.clone());
-    let length_bytes = checked.iter().map(|it| it.length_bytes).sum();
+    // Only a figure: each part is in range, and the plan bounds their number.
+    let lengths = checked.iter().map(|it| it.length_bytes);
+    let length_bytes = lengths.fold(0, u64::saturating_add);
     order(shared, kind, sides, length_bytes, options).map(|order| Order {
         parts: checked,
         ..order

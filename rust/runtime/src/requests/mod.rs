@@ -22,6 +22,8 @@ mod shared;
 mod spec;
 mod state;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use desk::{Desk, OpenedRegion};
 pub use gpuio_core::scheduling::{

@@ -68,8 +68,6 @@ pub enum Command {
     Figures(Reply<FiguresSnapshot>),
     /// Report the counters.
     Stats(Option<u32>, Reply<StatsReport>),
-    /// End.
-    Stop,
 }
 
 impl Command {
@@ -105,6 +103,8 @@ pub struct Signals {
     pub kernels_run: AtomicBool,
     /// For tests: while set, the service does nothing at all.
     pub paused: AtomicBool,
+    /// The service is to end, whatever else it was sent.
+    pub stopped: AtomicBool,
     /// Turns the service has taken: its heartbeat.
     pub turns: AtomicU64,
     /// The service's own thread, on which nobody may wait for it.
@@ -179,7 +179,7 @@ impl Service {
     fn run(&mut self) {
         let _ = self.signals.thread.set(std::thread::current().id());
         let mut idle_since = None;
-        while !self.stopping {
+        while !self.stopping && !self.signals.stopped.load(Ordering::Acquire) {
             if self.signals.paused.load(Ordering::Acquire) {
                 std::thread::sleep(Duration::from_millis(1));
                 continue;
@@ -281,10 +281,6 @@ impl Service {
             }
             Command::Figures(reply) => {
                 let _ = reply.try_send(Ok(core.figures()));
-                return;
-            }
-            Command::Stop => {
-                self.stopping = true;
                 return;
             }
         };

@@ -190,3 +190,20 @@ fn an_unregistered_region_takes_nothing_more_and_keeps_what_it_has() {
     assert!(resource.release(super::support::LONG));
     assert_eq!(memory.bytes(), pattern(1, 8192));
 }
+
+#[test]
+fn a_region_of_a_closed_array_gives_an_error() {
+    let (context, file) = (context(), TestFile::new(&pattern(1, 8192)));
+    let requests = context.requests();
+    let memory = Memory::new(&requests, vec![0; 8192]);
+    let array = context.open(&file.uri(), 8192, 1, true).unwrap();
+    let region = requests.register_array(&array).unwrap();
+    context.close(&array).unwrap();
+    let read = RequestSpec::read(at(&region, 0), memory.at(0), 8192);
+    let handle = requests.submit(&read).unwrap();
+    assert_eq!(
+        handle.wait(super::support::LONG),
+        Some(RequestStatus::Error)
+    );
+    assert_eq!(handle.error().unwrap().code, ErrorCode::NotFound);
+}

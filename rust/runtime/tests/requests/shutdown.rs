@@ -133,3 +133,31 @@ fn copies_and_arrays_under_way_end_with_the_context() {
         }
     }
 }
+
+#[test]
+fn a_callback_may_be_the_last_to_hold_the_context() {
+    let context = context();
+    let requests = context.requests();
+    let memory = Memory::new(&requests, vec![0; 64]);
+    let copy = RequestSpec::copy(memory.at(0), memory.at(32), 32);
+    context.pause_service(true);
+    let handle = requests.submit(&copy).unwrap();
+    let (sender, gone) = std::sync::mpsc::channel();
+    let (go, ready) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Arc::clone(&context);
+    handle.on_complete(move |_| {
+        let _ = ready.recv();
+        drop(held);
+        sender.send(()).unwrap();
+    });
+    context.pause_service(false);
+    drop(context);
+    go.send(()).unwrap();
+    gone.recv_timeout(LONG).unwrap();
+    // The service ends by itself; then nothing is taken any more.
+    let deadline = std::time::Instant::now() + LONG;
+    while requests.submit(&copy).is_ok() {
+        assert!(std::time::Instant::now() < deadline, "the service goes on");
+        std::thread::yield_now();
+    }
+}

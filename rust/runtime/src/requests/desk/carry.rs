@@ -209,8 +209,8 @@ impl Core {
     fn stepped(&mut self, mut carry: Carry) -> Option<Carry> {
         carry.wait = None;
         if let Some(Err(mut error)) = carry.outcome.take() {
-            // Legs and jobs have tried again what can be; the copy engine has not.
-            error.retryable &= carry.step == Step::Store && error.code == ErrorCode::Busy;
+            // Legs and jobs have tried again already; what had no room was not tried.
+            error.retryable &= error.code == ErrorCode::Busy;
             self.finish_carry(carry, Some(error));
             return None;
         }

@@ -78,6 +78,12 @@ impl Core {
                 let what = (TransferKind::Write, class);
                 self.begin_leg(slice, what, (resource, offset), (address, length_bytes))
             }
+            (End::Array(array, first), _) | (_, End::Array(array, first))
+                if !self.has_range(array, first, length) =>
+            {
+                let message = "the array was closed before its region was released";
+                Begun::Done(Err(Error::new(ErrorCode::NotFound, "copy", message)))
+            }
             (End::Array(array, first), End::Host(address)) => {
                 let (reply, outcome) = sync_channel(1);
                 let job = BulkRead::to_memory(self, array, (first, length), address, reply);
@@ -113,6 +119,11 @@ impl Core {
                 Begun::Done(Err(Error::new(ErrorCode::General, "copy", message)))
             }
         }
+    }
+
+    fn has_range(&self, array: u32, first: u64, length: u64) -> bool {
+        self.array(array)
+            .is_some_and(|it| first + length <= it.geometry.array_bytes())
     }
 
     /// A leg waits for a slot of its resource like everything else that goes there.
