@@ -61,6 +61,8 @@ struct End {
 
 #[derive(Default)]
 struct Ending {
+    /// The scheduler has it.
+    is_accepted: bool,
     end: Option<End>,
     callbacks: Vec<Callback>,
 }
@@ -166,6 +168,39 @@ impl RequestState {
         self.shared.inbox.leave();
         let handle = RequestHandle(Arc::clone(self));
         callbacks.into_iter().for_each(|it| call(it, &handle));
+    }
+
+    /// The scheduler has taken it. Tells who waits for that: only a deadline makes anyone wait.
+    pub fn accepted(&self) {
+        if self.order.qos.is_none() {
+            return;
+        }
+        self.lock().is_accepted = true;
+        self.ended.notify_all();
+    }
+
+    /// Waits until the scheduler has said whether the deadline can be met, at most `timeout`, and
+    /// not in a completion callback.
+    ///
+    /// # Errors
+    /// What the request ended with before it was accepted.
+    pub fn wait_for_admission(&self, timeout: Duration) -> Result<()> {
+        if self.shared.line.signals.is_service_thread() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + timeout;
+        let mut ending = self.lock();
+        while !ending.is_accepted {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match &ending.end {
+                Some(end) => return end.error.clone().map_or(Ok(()), Err),
+                None if left.is_zero() => return Ok(()),
+                None => {}
+            }
+            let waited = self.ended.wait_timeout(ending, left);
+            ending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
     }
 
     /// Waits until it has ended, at most `timeout`.

@@ -100,7 +100,7 @@ impl Scheduler {
     pub fn new(options: SchedulerOptions) -> Result<Self> {
         options.validate()?;
         let device = |limits: &DeviceLimits| {
-            let controller = options.controls().then(Controller::default);
+            let controller = options.controls().then(|| Controller::starting_at(limits));
             Device {
                 limits: controller.as_ref().map_or(*limits, Controller::limits),
                 controller,
