@@ -153,7 +153,6 @@ impl Core {
             self.ended(done);
         }
         if any {
-            self.traffic.send_out(now_ns);
             self.desk.reach_events(self.traffic.scheduler());
         }
         any

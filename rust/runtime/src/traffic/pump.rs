@@ -22,19 +22,11 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
         if self.next_timer_ns().is_some_and(|due_ns| due_ns <= now_ns) {
             self.scheduler.expire(now_ns);
         }
-        moved |= self.send_out(now_ns);
-        moved || self.has_ended()
-    }
-
-    /// Gives the engine what is to go out now, in one submission. Returns whether there was
-    /// anything. [`Traffic::pump`] does it, too; after it, what was started since need not wait
-    /// for the next.
-    pub fn send_out(&mut self, now_ns: u64) -> bool {
-        let any = self.dispatch(now_ns);
+        moved |= self.dispatch(now_ns);
         if std::mem::take(&mut self.is_pushed) {
             self.engine.submit();
         }
-        any
+        moved || self.has_ended()
     }
 
     fn poll(&mut self, now_ns: u64) -> bool {
