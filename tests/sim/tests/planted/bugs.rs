@@ -103,7 +103,12 @@ pub const BUGS: &[Bug] = &[
         old: "place.generation = place.generation.wrapping_add(1);",
         new: "",
         // What is done to the other one shows, too.
-        expect: &["its name is another's", "ended as", "was not woken", "against reason"],
+        expect: &[
+            "its name is another's",
+            "ended as",
+            "was not woken",
+            "against reason",
+        ],
     },
     Bug {
         name: "a device is not told that a slot is free",
