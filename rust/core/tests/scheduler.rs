@@ -2,6 +2,7 @@
 
 use gpuio_core::scheduling::batch::BatchPart;
 use gpuio_core::scheduling::retry::RetryPolicy;
+use gpuio_core::scheduling::scheduler::{COURTESY_NS, COURTESY_SLICE_BYTES};
 use gpuio_core::scheduling::{
     DeviceId, DeviceLimits, Ended, EngineKind, EventState, InferenceQos, Outcome, RegionId,
     Request, RequestClass, RequestId, RequestKind, RequestStatus, Scheduler, SchedulerOptions,
@@ -417,4 +418,45 @@ fn the_rest_of_a_promoted_request_goes_on_urgently() {
     scheduler.complete(begun.id, all, 3, &mut || 0u64).unwrap();
     let next = dispatch(&mut scheduler, 4);
     assert_eq!(next[0].request, long);
+}
+
+#[test]
+fn bulk_makes_room_where_urgent_requests_come() {
+    let limits = DeviceLimits {
+        depth: 16,
+        bulk_depth: 8,
+        slice_bytes: 1 << 20,
+        batch_count: 1,
+    };
+    let bulk = Request {
+        class: RequestClass::Background,
+        ..read(32 << 20)
+    };
+    let urgent = Request {
+        class: RequestClass::InferenceRealtime,
+        ..read(4096)
+    };
+    let mut scheduler = scheduler(limits);
+    scheduler.submit(bulk, 0).unwrap();
+    let before = dispatch(&mut scheduler, 0);
+    assert_eq!(before.len(), 8);
+    scheduler.submit(urgent, 1).unwrap();
+    let slice = dispatch(&mut scheduler, 1);
+    assert_eq!(slice.len(), 1);
+    finish(&mut scheduler, &slice[0], 2);
+    // No more bulk until all but two slices are back, and shorter ones then.
+    for slice in &before[..6] {
+        finish(&mut scheduler, slice, 3);
+        assert!(dispatch(&mut scheduler, 3).is_empty());
+    }
+    finish(&mut scheduler, &before[6], 3);
+    let short = dispatch(&mut scheduler, 3);
+    assert_eq!(short.len(), 1);
+    assert_eq!(short[0].length_bytes, COURTESY_SLICE_BYTES);
+    // A while after the last urgent request everything is as it was.
+    let later = 1 + COURTESY_NS;
+    finish(&mut scheduler, &short[0], later);
+    let after = dispatch(&mut scheduler, later);
+    assert_eq!(after.len(), 7);
+    assert!(after.iter().all(|it| it.length_bytes == 1 << 20));
 }

@@ -7,7 +7,7 @@ const SEEDS: u64 = 64;
 
 /// Requests that are made up for each seed; a good half is accepted, the others meet full queues,
 /// impossible deadlines and schedulers that were shut down.
-const REQUESTS: usize = 85_000;
+const REQUESTS: usize = 90_000;
 
 /// What all policies together have to carry out, divided by their number.
 const ACCEPTED: u64 = 2_500_000;

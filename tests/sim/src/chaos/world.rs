@@ -9,7 +9,7 @@ use super::setup::{Faults, Setup};
 use super::Tally;
 use crate::clock::Agenda;
 use crate::random::Seeded;
-use gpuio_core::scheduling::{DeviceId, EventId, RequestStatus, Scheduler, Slice};
+use gpuio_core::scheduling::{DeviceId, DeviceLimits, EventId, RequestStatus, Scheduler, Slice};
 
 /// What the simulation plans. Flights are indices.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -146,7 +146,10 @@ impl World {
     }
 
     fn dispatch(&mut self, device: DeviceId) -> Result<(), String> {
-        let limits = self.scheduler.limits(device);
+        let limits = DeviceLimits {
+            bulk_depth: self.scheduler.bulk_depth(device, self.now_ns),
+            ..self.scheduler.limits(device)
+        };
         let waiting = self.scheduler.waiting_count(device) as u64;
         let mut slices = Vec::new();
         self.scheduler.dispatch(device, self.now_ns, &mut slices);

@@ -9,7 +9,7 @@
 //! throughput matters.
 
 use super::{Device, Scheduler};
-use crate::scheduling::{PriorityLevel, Request, SchedulerPolicy};
+use crate::scheduling::{DeviceId, PriorityLevel, Request, SchedulerPolicy};
 
 /// Nanoseconds after an urgent request was submitted for which bulk is held back.
 pub const COURTESY_NS: u64 = 20_000_000;
@@ -37,6 +37,14 @@ impl Device {
 }
 
 impl Scheduler {
+    /// Bulk slices that may be in flight on a device at this time.
+    ///
+    /// # Panics
+    /// If there is no such device.
+    pub fn bulk_depth(&self, device: DeviceId, now_ns: u64) -> u32 {
+        self.devices[device.0 as usize].bulk_depth(now_ns)
+    }
+
     /// A request was accepted: if it is urgent, bulk is held back for a while.
     pub(super) fn be_courteous(&mut self, request: &Request, now_ns: u64) {
         let has_levels = matches!(
