@@ -93,7 +93,7 @@ pub const BUGS: &[Bug] = &[
     Bug {
         name: "bulk takes every slot",
         file: "scheduler/dispatch.rs",
-        old: "let has_bulk_room = state.bulk_in_flight < state.limits.bulk_depth;",
+        old: "let has_bulk_room = state.bulk_in_flight < state.bulk_depth(now_ns);",
         new: "let has_bulk_room = state.bulk_in_flight < state.limits.depth;",
         expect: &["of bulk in flight"],
     },
