@@ -4,6 +4,7 @@ use super::region::RegionState;
 use super::{RequestHandle, Shared};
 use gpuio_core::scheduling::{InferenceQos, RequestClass, RequestKind, RequestStatus, StreamId};
 use gpuio_core::{Error, Result};
+use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -62,7 +63,9 @@ struct End {
 #[derive(Default)]
 struct Ending {
     end: Option<End>,
-    callbacks: Vec<Callback>,
+    callbacks: VecDeque<Callback>,
+    /// Somebody calls the callbacks, or is about to, and takes those that come meanwhile along.
+    is_calling: bool,
 }
 
 /// See the module's comment.
@@ -160,12 +163,14 @@ impl RequestState {
         }
         ending.end = Some(End { error, parts });
         self.become_status(status);
-        let callbacks = std::mem::take(&mut ending.callbacks);
+        ending.is_calling = !ending.callbacks.is_empty();
+        let is_calling = ending.is_calling;
         drop(ending);
         self.ended.notify_all();
         self.shared.inbox.leave();
-        let handle = RequestHandle(Arc::clone(self));
-        callbacks.into_iter().for_each(|it| call(it, &handle));
+        if is_calling {
+            self.shared.crew.call(self);
+        }
     }
 
     /// Waits until it has ended, at most `timeout`.
@@ -190,11 +195,25 @@ impl RequestState {
         Some(self.status())
     }
 
-    /// Has a callback called at the end, or now.
+    /// Calls the callbacks, one after the other. Whoever calls this was told so by `is_calling`.
+    pub fn call_back(self: &Arc<Self>) {
+        let handle = RequestHandle(Arc::clone(self));
+        loop {
+            let mut ending = self.lock();
+            let Some(callback) = ending.callbacks.pop_front() else {
+                ending.is_calling = false;
+                return;
+            };
+            drop(ending);
+            call(callback, &handle);
+        }
+    }
+
+    /// Has a callback called after those that were given before: at the end, or now.
     pub fn on_complete(self: &Arc<Self>, callback: Callback) {
         let mut ending = self.lock();
-        if ending.end.is_none() {
-            ending.callbacks.push(callback);
+        if ending.end.is_none() || ending.is_calling {
+            ending.callbacks.push_back(callback);
             return;
         }
         drop(ending);
@@ -204,5 +223,10 @@ impl RequestState {
 
 /// A panic in it is reported by the hook, and ends here.
 fn call(callback: Callback, handle: &RequestHandle) {
-    let _ = catch_unwind(AssertUnwindSafe(|| callback(handle)));
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(handle))) {
+        // Foreign as well; one that panics again is left alone.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
+    }
 }
