@@ -375,7 +375,7 @@ impl Context {
         self.line.signals.paused.store(false, Ordering::Release);
         self.line.signals.stopped.store(true, Ordering::Release);
         self.line.wake.ring();
-        if self.line.signals.is_service_thread() || self.line.signals.is_callback_thread() {
+        if self.line.signals.is_service_thread() || self.line.signals.is_worker_thread() {
             // A completion callback held the context last. The service ends after it.
             return;
         }

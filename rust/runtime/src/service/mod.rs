@@ -98,8 +98,8 @@ pub struct StatsReport {
 }
 
 thread_local! {
-    /// The address of the signals whose context's callbacks this thread calls.
-    static CALLS_FOR: Cell<usize> = const { Cell::new(0) };
+    /// The address of the signals for whose context this thread works.
+    static WORKS_FOR: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What the service thread and its context share.
@@ -127,14 +127,14 @@ impl Signals {
         self.thread.get() == Some(&std::thread::current().id())
     }
 
-    /// This thread calls completion callbacks from now on.
-    pub fn become_callback_thread(&self) {
-        CALLS_FOR.set(std::ptr::from_ref(self) as usize);
+    /// This thread works for requests from now on.
+    pub fn become_worker(&self) {
+        WORKS_FOR.set(std::ptr::from_ref(self) as usize);
     }
 
-    /// Whether this is a thread that calls completion callbacks, for which the service's end waits.
-    pub fn is_callback_thread(&self) -> bool {
-        CALLS_FOR.get() == std::ptr::from_ref(self) as usize
+    /// Whether this is a worker of requests, for which the service waits when it ends.
+    pub fn is_worker_thread(&self) -> bool {
+        WORKS_FOR.get() == std::ptr::from_ref(self) as usize
     }
 }
 

@@ -54,7 +54,7 @@ impl<T: Task> Group<T> {
         let signals = Arc::clone(&self.signals);
         let name = format!("{}-{number}", self.name);
         Builder::new().name(name).spawn(move || {
-            signals.become_callback_thread();
+            signals.become_worker();
             body();
         })
     }
@@ -95,5 +95,83 @@ impl<T: Task> Group<T> {
             // Too late or not: whoever is interrupted by the end knows from the completions.
             let _ = pool.shutdown(rest, patience);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    type Job = Box<dyn FnOnce() -> u32 + Send>;
+
+    fn threads_named(name: &str) -> usize {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names = tasks.filter_map(|it| {
+            let comm = it.ok()?.path().join("comm");
+            std::fs::read_to_string(comm).ok()
+        });
+        names.filter(|it| it.starts_with(name)).count()
+    }
+
+    fn add(group: &Group<Job>) -> bool {
+        let job: Job = Box::new(|| 6 * 7);
+        group.hand_over(PriorityLevel::High, 1, job).is_ok()
+    }
+
+    #[test]
+    fn threads_are_there_from_the_first_task_to_the_end() {
+        let name = "crew-one";
+        let group: Group<Job> = Group::new(name, 3, &Arc::default(), || {});
+        assert!(group.arm() && group.take().is_none());
+        assert_eq!(threads_named(name), 0);
+        assert!(add(&group));
+        // A thread names itself, so it may be nameless for a moment.
+        group.end(Rest::Drain, LONG);
+        assert_eq!(threads_named(name), 0);
+        assert_eq!(group.started().unwrap().thread_count(), 3);
+        assert!(group.take().is_some());
+        assert!(!add(&group), "it has ended");
+    }
+
+    #[test]
+    fn a_task_may_hold_its_own_group_last() {
+        let name = "crew-last";
+        let group: Arc<Group<Job>> = Arc::new(Group::new(name, 2, &Arc::default(), || {}));
+        let (go, ready) = std::sync::mpsc::channel::<()>();
+        let held = Arc::clone(&group);
+        let job: Job = Box::new(move || {
+            let _ = ready.recv();
+            drop(held);
+            1
+        });
+        assert!(group.hand_over(PriorityLevel::Low, 1, job).is_ok());
+        drop(group);
+        drop(go);
+        let deadline = std::time::Instant::now() + LONG;
+        while threads_named(name) > 0 {
+            assert!(std::time::Instant::now() < deadline, "threads stay");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn one_that_ended_unused_starts_nothing() {
+        let name = "crew-two";
+        let group: Group<Job> = Group::new(name, 3, &Arc::default(), || {});
+        group.end(Rest::Drain, LONG);
+        assert!(!add(&group));
+        assert_eq!(threads_named(name), 0);
+    }
+
+    #[test]
+    fn without_threads_tasks_come_back() {
+        let signals = Arc::new(Signals::default());
+        signals.refuses_threads.store(true, Ordering::Release);
+        let group: Group<Job> = Group::new("crew-three", 3, &signals, || {});
+        assert!(!add(&group) && !add(&group));
+        assert!(group.arm() && group.steals() == 0);
+        group.end(Rest::Drain, LONG);
     }
 }

@@ -14,8 +14,8 @@ use gpuio_workers::Task;
 use std::sync::mpsc::{sync_channel, Receiver};
 
 /// Copies up to this length are done by the service itself: handing one over and taking it back
-/// costs more.
-const COPIED_HERE: usize = 16 << 10;
+/// costs more (measured, it pays from somewhere between 64 and 256 KiB on).
+const COPIED_HERE: usize = 64 << 10;
 
 /// One end of a move.
 #[derive(Clone, Copy, Debug)]
