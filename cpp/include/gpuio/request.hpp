@@ -103,7 +103,7 @@ public:
     bool cancel() const { return state_->cancel(); }
 
     /// Has `callback` called when it ends, on one of the context's `request_workers` threads; at
-    /// once, in this thread, if it has ended and no earlier callback of it is still to be called.
+    /// once, in this thread, if it has ended and all earlier callbacks of it have begun.
     /// It may wait for requests and submit more, but not for another callback: as many as there are
     /// threads are called at a time, those of one request one after the other. The end of the
     /// context waits for callbacks, at most 30 s, unless it comes in one. If the system grants no

@@ -73,9 +73,9 @@ impl RequestHandle {
     }
 
     /// Has `callback` called when it ends, by a worker thread; at once, on this thread, if it has
-    /// ended and no earlier callback is still to be called. Callbacks of one request are called
-    /// one after the other in the order they were given; of several requests, as many at a time as
-    /// there are threads (`request_workers`). A panic in one is caught and counted as nothing.
+    /// ended and all earlier callbacks have begun. Callbacks of one request begin in the order they
+    /// were given; at a time, as many are called as there are threads (`request_workers`). A panic
+    /// in one is caught and counted as nothing.
     ///
     /// It may wait for requests and for the service, and submit more, but not for other callbacks.
     /// The end of the context waits for it, at most 30 s, unless it comes in it. If the system

@@ -63,9 +63,8 @@ struct End {
 #[derive(Default)]
 struct Ending {
     end: Option<End>,
+    /// Not begun. After the end somebody calls them, or is about to, until there are none.
     callbacks: VecDeque<Callback>,
-    /// Somebody calls the callbacks, or is about to, and takes those that come meanwhile along.
-    is_calling: bool,
 }
 
 /// See the module's comment.
@@ -163,12 +162,11 @@ impl RequestState {
         }
         ending.end = Some(End { error, parts });
         self.become_status(status);
-        ending.is_calling = !ending.callbacks.is_empty();
-        let is_calling = ending.is_calling;
+        let has_callbacks = !ending.callbacks.is_empty();
         drop(ending);
         self.ended.notify_all();
         self.shared.inbox.leave();
-        if is_calling {
+        if has_callbacks {
             self.shared.crew.call(self);
         }
     }
@@ -195,24 +193,21 @@ impl RequestState {
         Some(self.status())
     }
 
-    /// Calls the callbacks, one after the other. Whoever calls this was told so by `is_calling`.
+    /// Calls the callbacks, one after the other, also those that come behind them meanwhile.
     pub fn call_back(self: &Arc<Self>) {
         let handle = RequestHandle(Arc::clone(self));
         loop {
-            let mut ending = self.lock();
-            let Some(callback) = ending.callbacks.pop_front() else {
-                ending.is_calling = false;
+            let Some(callback) = self.lock().callbacks.pop_front() else {
                 return;
             };
-            drop(ending);
             call(callback, &handle);
         }
     }
 
-    /// Has a callback called after those that were given before: at the end, or now.
+    /// Has a callback called after those that were given before have begun: at the end, or now.
     pub fn on_complete(self: &Arc<Self>, callback: Callback) {
         let mut ending = self.lock();
-        if ending.end.is_none() || ending.is_calling {
+        if ending.end.is_none() || !ending.callbacks.is_empty() {
             ending.callbacks.push_back(callback);
             return;
         }

@@ -317,10 +317,12 @@ fn callbacks_given_while_others_run_come_after_them() {
     context.pause_service(true);
     let handle = long_copy(&requests, &memory);
     let (go, begun) = blocks(&handle);
-    context.pause_service(false);
-    begun.recv_timeout(LONG).unwrap();
     let (sender, order) = channel();
     for k in 0..3 {
+        if k == 1 {
+            context.pause_service(false);
+            begun.recv_timeout(LONG).unwrap();
+        }
         let sender = sender.clone();
         handle.on_complete(move |_| {
             sender.send(k).unwrap();
@@ -330,6 +332,11 @@ fn callbacks_given_while_others_run_come_after_them() {
     assert!(order.try_recv().is_err());
     drop((go, sender));
     assert_eq!(order.iter().collect::<Vec<_>>(), [0, 1, 2]);
+    // Nothing is before it any more, so it is called here.
+    let here = std::thread::current().id();
+    let (sender, called) = channel();
+    handle.on_complete(move |_| sender.send(std::thread::current().id()).unwrap());
+    assert_eq!(called.try_recv(), Ok(here));
 }
 
 #[test]
