@@ -2,7 +2,7 @@
 // promised against, and prints the table. Ends with 1 if a target was missed.
 //
 //     gpuio_speed --data FILE --localio-rate PROGRAM --lookup PROGRAM --workers PROGRAM
-//                 [--rounds N] [--seconds S] [--only engine|cold|scan|random|workers|table]...
+//                 [--rounds N] [--seconds S] [--only engine|cold|scan|random|requests|workers|table]...
 
 #include <algorithm>
 #include <cstdio>
@@ -45,7 +45,8 @@ CommandLine parse(int count, char** arguments) {
 }
 
 int run(const CommandLine& line) {
-    const std::initializer_list<const char*> reading = {"engine", "cold", "scan", "random"};
+    const std::initializer_list<const char*> reading = {"engine", "cold", "scan", "random",
+                                                        "requests"};
     if (std::any_of(reading.begin(), reading.end(), [&](auto it) { return line.wants(it); })) {
         speed::make_data_file(line.options.data_file, 2048 * speed::kMiB);
     }
@@ -59,6 +60,7 @@ int run(const CommandLine& line) {
     if (line.wants("cold")) cold_scan_rows(line.options, emit);
     if (line.wants("scan")) warm_scan_rows(line.options, emit);
     if (line.wants("random")) warm_random_rows(line.options, emit);
+    if (line.wants("requests")) request_rows(line.options, emit);
     if (line.wants("workers")) worker_rows(line.options, emit);
     if (line.wants("table")) speed::table_rows(emit);
     std::printf("\n%d target%s missed\n", missed, missed == 1 ? "" : "s");

@@ -35,6 +35,9 @@ void warm_random_rows(const Options& options, const Emit& emit);
 /// Tasks that do nothing through the workers, against tokio and rayon.
 void worker_rows(const Options& options, const Emit& emit);
 
+/// Requests through the scheduler: against the engine alone, urgent beside bulk, batched or not.
+void request_rows(const Options& options, const Emit& emit);
+
 /// Bytes of a page-table entry.
 void table_rows(const Emit& emit);
 

@@ -298,6 +298,33 @@ TEST_F(Requests, RefuseWhatMakesNoSense) {
     EXPECT_GPUIO_ERROR(stream.read(disk, memory, 16, hopeless), invalid, "estimated_duration_us");
 }
 
+TEST_F(Requests, AreRefusedWhenTheirDeadlineCannotBeMet) {
+    gpuio::Config config = test::host_config(4096, 64, 64);
+    config.scheduler_policy = gpuio::SchedulerPolicy::kDeadline;
+    const Context context(config);
+    test::Bytes buffer(kBytes);
+    const MemoryRegion from = MemoryRegion::open(context, scratch_.uri("data"));
+    const MemoryRegion to = MemoryRegion::host(context, span(buffer));
+    const Stream any = Stream::unordered(context);
+    const auto with = [](std::uint64_t deadline_us, std::uint64_t takes_us, float criticality) {
+        gpuio::SubmitOptions options;
+        options.qos = gpuio::InferenceQos{deadline_us, takes_us, criticality};
+        return options;
+    };
+    // Promises of half a minute's work each, until no more fit into a minute's deadline.
+    int accepted = 0;
+    const auto refused = test::error_of([&] {
+        for (; accepted < 10'000; ++accepted) {
+            any.read(from, to, kBytes, with(60'000'000, 30'000'000, 0.9f));
+        }
+    });
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->code(), ErrorCode::kTimeout) << refused->what();
+    EXPECT_TRUE(test::contains(refused->what(), "deadline")) << refused->what();
+    EXPECT_GT(accepted, 0);
+    EXPECT_EQ(context.figures().classes[2].refused, 1u);
+}
+
 TEST_F(Requests, AreCountedByPriority) {
     test::Bytes buffer(kBytes);
     const MemoryRegion from = file(), to = MemoryRegion::host(context_, span(buffer));

@@ -7,6 +7,7 @@ use gpuio_core::scheduling::StreamId;
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::engine::ResourceId;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ struct Content {
 /// See the module's comment.
 pub struct Inbox {
     content: Mutex<Content>,
+    /// The service looks at this every turn, and at the rest only if there is something.
+    has_ops: AtomicBool,
     room: Condvar,
     requests_max: usize,
 }
@@ -54,6 +57,7 @@ impl Inbox {
                 requests: 0,
                 is_closed: false,
             }),
+            has_ops: AtomicBool::new(false),
             room: Condvar::new(),
             requests_max,
         }
@@ -109,12 +113,17 @@ impl Inbox {
             content.marks += 1;
         }
         content.ops.push_back(op);
+        self.has_ops.store(true, Ordering::Release);
         Ok(content.ops.len() == 1)
     }
 
     /// Moves everything to the end of `ops`. Returns whether there was anything.
     pub fn take(&self, ops: &mut VecDeque<Op>) -> bool {
+        if !self.has_ops.load(Ordering::Acquire) {
+            return false;
+        }
         let mut content = self.lock();
+        self.has_ops.store(false, Ordering::Relaxed);
         content.marks = 0;
         let any = !content.ops.is_empty();
         ops.append(&mut content.ops);

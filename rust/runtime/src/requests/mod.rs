@@ -213,7 +213,8 @@ impl Requests {
         Ok(Region::new(state, Arc::clone(&self.shared)))
     }
 
-    /// Submits a request. Blocks only as [`OnFull`] says.
+    /// Submits a request. Blocks only as [`OnFull`] says; with a deadline also until the service
+    /// has said whether it can be met, but not in a completion callback.
     ///
     /// # Errors
     /// The request is not accepted:
@@ -223,6 +224,8 @@ impl Requests {
     /// - `Unsupported`: an atomic operation on anything but host memory;
     /// - `Permission`: the target was opened for reading only;
     /// - `Busy`, `Timeout`: no room, see [`OnFull`];
+    /// - `Timeout`: the deadline cannot be met, as far as can be told now. Only DEADLINE and
+    ///   ADAPTIVE can tell;
     /// - `Canceled`: the context has ended.
     pub fn submit(self: &Arc<Self>, spec: &RequestSpec) -> Result<RequestHandle> {
         let order = check::request(&self.shared, spec)?;
@@ -270,6 +273,9 @@ impl Requests {
         if let Err(error) = shared.try_send(Op::Submit(Arc::clone(&state))) {
             state.end(RequestStatus::Cancelled, Some(error.clone()), Vec::new());
             return Err(error);
+        }
+        if state.order.qos.is_some() {
+            state.wait_for_admission(shared.line.timeout)?;
         }
         Ok(RequestHandle(state))
     }

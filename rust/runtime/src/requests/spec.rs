@@ -12,8 +12,9 @@ pub struct SubmitOptions {
     pub stream: StreamId,
     /// How important it is; `None`: as its stream says, and TRAINING_BW without a stream.
     pub class: Option<RequestClass>,
-    /// By when it has to be done, if that matters. A request that would be late is not refused by
-    /// `submit`, which does not know; it ends with the error `Timeout`.
+    /// By when it has to be done, if that matters. With DEADLINE and ADAPTIVE, `submit` refuses a
+    /// request that would be late; one that is accepted may still have to give way to more critical
+    /// ones, and ends with the error `Timeout` then.
     pub qos: Option<InferenceQos>,
     /// What `submit` does when as many requests as there is room for have not ended.
     pub on_full: OnFull,

@@ -62,6 +62,8 @@ struct End {
 
 #[derive(Default)]
 struct Ending {
+    /// The scheduler has it.
+    is_accepted: bool,
     end: Option<End>,
     /// Not begun. After the end somebody calls them, or is about to, until there are none.
     callbacks: VecDeque<Callback>,
@@ -169,6 +171,39 @@ impl RequestState {
         if has_callbacks {
             self.shared.crew.call(self);
         }
+    }
+
+    /// The scheduler has taken it. Tells who waits for that: only a deadline makes anyone wait.
+    pub fn accepted(&self) {
+        if self.order.qos.is_none() {
+            return;
+        }
+        self.lock().is_accepted = true;
+        self.ended.notify_all();
+    }
+
+    /// Waits until the scheduler has said whether the deadline can be met, at most `timeout`, and
+    /// not in a completion callback.
+    ///
+    /// # Errors
+    /// What the request ended with before it was accepted.
+    pub fn wait_for_admission(&self, timeout: Duration) -> Result<()> {
+        if self.shared.line.signals.is_service_thread() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + timeout;
+        let mut ending = self.lock();
+        while !ending.is_accepted {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match &ending.end {
+                Some(end) => return end.error.clone().map_or(Ok(()), Err),
+                None if left.is_zero() => return Ok(()),
+                None => {}
+            }
+            let waited = self.ended.wait_timeout(ending, left);
+            ending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
     }
 
     /// Waits until it has ended, at most `timeout`.

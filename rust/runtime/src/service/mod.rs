@@ -212,6 +212,7 @@ impl Service {
                 continue;
             }
             self.signals.turns.fetch_add(1, Ordering::Relaxed);
+            let rings = self.wake.count();
             if self.turn() {
                 idle_since = None;
                 continue;
@@ -220,7 +221,7 @@ impl Service {
             if since.elapsed() < SPIN {
                 std::hint::spin_loop();
             } else {
-                self.sleep();
+                self.sleep(rings);
             }
         }
     }
@@ -237,10 +238,12 @@ impl Service {
         moved
     }
 
-    fn sleep(&mut self) {
+    /// Sleeps unless something came in since the last turn, before which the bell had rung so often.
+    fn sleep(&mut self, rings: u64) {
         self.core.shared.announce_sleep();
-        // What came in since the last look would not ring any more.
-        if !self.core.shared.has_next() && self.core.desk.arm() {
+        let may_sleep = self.wake.may_sleep(rings);
+        // A fault or a copy that came in since the last look would not ring any more.
+        if may_sleep && !self.core.shared.has_next() && self.core.desk.arm() {
             self.signals.sleeps.fetch_add(1, Ordering::Relaxed);
             let kernels_run = self.polls_device && self.signals.kernels_run.load(Ordering::Relaxed);
             let busy_elsewhere = !self.core.copies.is_empty()
@@ -254,8 +257,8 @@ impl Service {
             let timer_us = self.core.timer_us().unwrap_or(u64::MAX);
             let bells = self.core.traffic.readable_fds();
             self.wake.wait_beside(&bells, timeout_us.min(timer_us));
-            self.wake.answer();
         }
+        self.wake.answer();
         self.core.shared.announce_awake();
     }
 

@@ -6,7 +6,7 @@ use super::live::Live;
 use super::world::{Happening, World};
 use gpuio_core::random::Random;
 use gpuio_core::scheduling::batch::BatchPart;
-use gpuio_core::scheduling::{Request, RequestId, RequestKind, StreamId};
+use gpuio_core::scheduling::{Request, RequestClass, RequestId, RequestKind, StreamId};
 use gpuio_core::ErrorCode;
 
 impl World {
@@ -26,6 +26,10 @@ impl World {
                 self.mark()?;
             }
             self.submit()?;
+            if self.random.chance(self.setup.promote) {
+                self.promote()?;
+                self.after()?;
+            }
             if self.random.chance(self.setup.cancel) {
                 self.cancel()?;
                 self.after()?;
@@ -131,13 +135,40 @@ impl World {
         self.after()
     }
 
-    /// Cancels one of the latest requests, whatever it is doing.
-    fn cancel(&mut self) -> Result<(), String> {
+    /// One of the latest requests, if there is any.
+    fn recent(&mut self) -> Option<usize> {
         let recent = self.lives.len().min(200) as u64;
-        let Some(back) = recent.checked_sub(1) else {
+        let back = recent.checked_sub(1)?;
+        Some(self.lives.len() - 1 - self.random.within(0, back) as usize)
+    }
+
+    /// Promotes one of the latest requests that has not begun: it enters its device's queue anew.
+    fn promote(&mut self) -> Result<(), String> {
+        let class = self.random.pick(&RequestClass::ALL);
+        let Some(tag) = self.recent().filter(|tag| !self.lives[*tag].has_begun) else {
             return Ok(());
         };
-        let tag = self.lives.len() - 1 - self.random.within(0, back) as usize;
+        let live = &mut self.lives[tag];
+        let is_due = !live.has_ended && class < live.request.class;
+        if self.scheduler.promote(live.id, class, self.now_ns) != is_due {
+            return Err(format!(
+                "request {tag} was promoted, or was not, against reason"
+            ));
+        }
+        if is_due {
+            live.request.class = class;
+            let device = live.request.device;
+            self.fairness.leaves(tag, device);
+            self.look_at(tag);
+        }
+        Ok(())
+    }
+
+    /// Cancels one of the latest requests, whatever it is doing.
+    fn cancel(&mut self) -> Result<(), String> {
+        let Some(tag) = self.recent() else {
+            return Ok(());
+        };
         let live = &mut self.lives[tag];
         let is_live = self.scheduler.cancel(live.id, self.now_ns);
         if is_live == live.has_ended {

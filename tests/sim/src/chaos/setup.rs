@@ -27,6 +27,7 @@ pub(super) struct Setup {
     pub burst: u64,
     /// Probabilities for each arrival.
     pub cancel: f64,
+    pub promote: f64,
     pub mark: f64,
     pub deadline: f64,
     /// Shut down after so many requests.
@@ -73,6 +74,7 @@ impl Setup {
             shut_down_after: random
                 .chance(0.25)
                 .then(|| random.below(requests as u64) as usize),
+            promote: random.pick(&[0.0, 0.1]),
         }
     }
 }

@@ -66,7 +66,8 @@ pub const BUGS: &[Bug] = &[
         file: "ready.rs",
         old: "if queue.last_was_aged || !self.policy.preempts() {",
         new: "if queue.last_was_aged || self.policy.preempts() {",
-        expect: &["after it had aged"],
+        // Turned round, the guard works where it must not.
+        expect: &["after it had aged", "FIFO began request"],
     },
     Bug {
         name: "an important request is passed by one aged request after the other",
@@ -101,7 +102,13 @@ pub const BUGS: &[Bug] = &[
         file: "slab.rs",
         old: "place.generation = place.generation.wrapping_add(1);",
         new: "",
-        expect: &["its name is another's", "ended as"],
+        // What is done to the other one shows, too.
+        expect: &[
+            "its name is another's",
+            "ended as",
+            "was not woken",
+            "against reason",
+        ],
     },
     Bug {
         name: "a device is not told that a slot is free",

@@ -125,6 +125,15 @@ impl Default for Controller {
 }
 
 impl Controller {
+    /// A controller that begins with about these limits: what is known of the device beforehand. It
+    /// goes on from there as from any other setting.
+    pub fn starting_at(limits: &DeviceLimits) -> Self {
+        Self {
+            setting: Setting::nearest(limits),
+            ..Self::default()
+        }
+    }
+
     /// The limits in force.
     pub fn limits(&self) -> DeviceLimits {
         match self.phase {

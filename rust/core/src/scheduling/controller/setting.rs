@@ -65,6 +65,16 @@ impl Setting {
         batch: 0,
     };
 
+    /// The setting whose rungs are the highest that do not exceed these limits.
+    pub fn nearest(limits: &DeviceLimits) -> Self {
+        let highest = |reached: usize| reached.saturating_sub(1);
+        Self {
+            depth: highest(DEPTHS.partition_point(|it| *it <= limits.bulk_depth)),
+            slice: highest(SLICES.partition_point(|it| *it <= limits.slice_bytes)),
+            batch: highest(BATCHES.partition_point(|it| *it <= limits.batch_count)),
+        }
+    }
+
     /// The setting after a move; `None` at the end of a ladder.
     pub fn after(self, step: Move) -> Option<Self> {
         let mut to = self;

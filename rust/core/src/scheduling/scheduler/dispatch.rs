@@ -12,7 +12,7 @@ impl Scheduler {
     /// If there is no such device.
     pub fn dispatch(&mut self, device: DeviceId, now_ns: u64, slices: &mut Vec<Slice>) -> usize {
         let before = slices.len();
-        while let Some(room) = self.room(device, slices.len() - before) {
+        while let Some(room) = self.room(device, slices.len() - before, now_ns) {
             let Some(popped) = self.ready.pop(device, now_ns, room) else {
                 break;
             };
@@ -34,7 +34,7 @@ impl Scheduler {
     }
 
     /// Whether another slice may go out, after `handed_out` in this call; and of which kind.
-    fn room(&self, device: DeviceId, handed_out: usize) -> Option<Room> {
+    fn room(&self, device: DeviceId, handed_out: usize, now_ns: u64) -> Option<Room> {
         let state = &self.devices[device.0 as usize];
         let free = state.limits.depth.saturating_sub(state.in_flight);
         let awaited = state.limits.free_slots_awaited(self.ready.len(device));
@@ -42,7 +42,7 @@ impl Scheduler {
         if free == 0 || (waits && !self.ready.has_urgent(device)) {
             return None;
         }
-        let has_bulk_room = state.bulk_in_flight < state.limits.bulk_depth;
+        let has_bulk_room = state.bulk_in_flight < state.bulk_depth(now_ns);
         Some(if has_bulk_room {
             Room::ForAny
         } else {
@@ -61,7 +61,8 @@ impl Scheduler {
         let record = self.records.get_mut(id.0)?;
         let request = record.request;
         let device = &mut self.devices[request.device.0 as usize];
-        let mut fragment = record.take(device.limits.slice_bytes, now_ns)?;
+        let slice_bytes = device.slice_bytes(popped.is_bulk, now_ns);
+        let mut fragment = record.take(slice_bytes, now_ns)?;
         fragment.attempts += 1;
         record.in_flight += 1;
         device.in_flight += 1;

@@ -21,6 +21,7 @@
 //! they are moved, in any order: the bytes done of a request that failed need not be its first.
 
 mod cancel;
+mod courtesy;
 mod dispatch;
 mod finish;
 mod options;
@@ -29,6 +30,7 @@ mod record;
 mod slice;
 mod submit;
 
+pub use courtesy::{COURTESY_BULK_DEPTH, COURTESY_NS, COURTESY_SLICE_BYTES};
 pub use options::SchedulerOptions;
 pub use slice::{Ended, Outcome, Slice, SliceId};
 
@@ -66,6 +68,8 @@ struct Device {
     admission: Admission,
     in_flight: u32,
     bulk_in_flight: u32,
+    /// Until then bulk is held back for the sake of urgent requests.
+    courtesy_until_ns: u64,
     /// It stands in [`Scheduler::stirred`], and was not asked since.
     is_stirred: bool,
 }
@@ -100,13 +104,14 @@ impl Scheduler {
     pub fn new(options: SchedulerOptions) -> Result<Self> {
         options.validate()?;
         let device = |limits: &DeviceLimits| {
-            let controller = options.controls().then(Controller::default);
+            let controller = options.controls().then(|| Controller::starting_at(limits));
             Device {
                 limits: controller.as_ref().map_or(*limits, Controller::limits),
                 controller,
                 admission: Admission::default(),
                 in_flight: 0,
                 bulk_in_flight: 0,
+                courtesy_until_ns: 0,
                 is_stirred: false,
             }
         };

@@ -100,6 +100,7 @@ impl Scheduler {
         let shed = self.ask_admission(&mut record, now_ns)?;
 
         self.next_sequence += 1;
+        self.be_courteous(&request, now_ns);
         self.figures.class_mut(request.class).submitted += 1;
         let promised = record.cost_ns;
         let due_ns = record.due_ns;

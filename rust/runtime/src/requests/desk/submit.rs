@@ -37,6 +37,7 @@ impl Core {
                 if let Some((status, _)) = self.traffic.progress(errand) {
                     state.become_status(status);
                 }
+                state.accepted();
                 None
             }
             Err((_, error)) if error.code == ErrorCode::Busy => Some(state),
