@@ -81,6 +81,7 @@ rust::Vec<bridge::Setting> settings_of(const Config& config) {
     settings.add("stats_endpoint", config.stats_endpoint);
     settings.add("scheduler_policy", config.scheduler_policy);
     settings.add("queued_requests_max", config.queued_requests_max);
+    settings.add("request_workers", config.request_workers);
     return std::move(settings.entries());
 }
 

@@ -75,6 +75,9 @@ struct Config {
     std::optional<SchedulerPolicy> scheduler_policy;
     /// Most requests that have not ended, 1 to 1,048,576 [65,536].
     std::optional<std::uint32_t> queued_requests_max;
+    /// Threads that copy within host memory for requests, and as many that call completion
+    /// callbacks, at most 256; started when first needed [0: one for each core, at most 4].
+    std::optional<std::uint32_t> request_workers;
 };
 
 }  // namespace gpuio

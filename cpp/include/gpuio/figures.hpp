@@ -52,7 +52,7 @@ struct Figures {
     std::uint64_t bytes = 0;
     std::uint64_t retries = 0;
     std::uint64_t short_transfers = 0;
-    std::uint64_t steals = 0;    ///< tasks that one worker took from another
+    std::uint64_t steals = 0;    ///< times that a worker took from another
     std::uint64_t requests = 0;  ///< users' requests that have not ended
 };
 

@@ -33,8 +33,9 @@ enum class Access { kRead, kReadWrite };
 ///
 /// **Lifetime.** The memory of a region must stay until no request uses it any more: until
 /// `release` has returned true, or the last handle's destructor has returned, which waits for that
-/// (not in a completion callback, where it cannot). A resource is closed after its last request. An
-/// array must outlive its region.
+/// (in a completion callback, too, unless the context has no threads for them, see
+/// Request::on_complete). A resource is closed after its last request. An array must outlive its
+/// region.
 class MemoryRegion {
 public:
     /// Memory of the host. \throws Error kInvalidArgument if there are no bytes, kNoMemory with too

@@ -102,9 +102,14 @@ public:
     /// any more: as kCancelled, or as it would have if that was the last of it. Does not block.
     bool cancel() const { return state_->cancel(); }
 
-    /// Has `callback` called when it ends; at once, in this thread, if it has ended. Else on a
-    /// thread of the context, which does nothing else meanwhile: it must not block. What it throws
-    /// is dropped.
+    /// Has `callback` called when it ends, on one of the context's `request_workers` threads; at
+    /// once, in this thread, if it has ended and all earlier callbacks of it have begun.
+    /// It may wait for requests and submit more, but not for another callback: as many as there are
+    /// threads are called at a time, those of one request one after the other. The end of the
+    /// context waits for callbacks, at most 30 s, unless it comes in one. If the system grants no
+    /// threads, or 65,536 ended requests wait for theirs, it is called by the thread that does all
+    /// I/O: what would wait for that fails with kBusy or does not wait there. What it throws is
+    /// dropped.
     void on_complete(std::function<void(const Request&)> callback) const {
         state_->on_complete([callback = std::move(callback), self = *this] { callback(self); });
     }

@@ -33,7 +33,7 @@ fn refused(result: gpuio_core::Result<impl std::fmt::Debug>, place: &str, advice
 }
 
 /// Every key with a legal value that is not its default, as a variable and as TOML.
-const OTHER_VALUES: [(&str, &str, &str); 22] = [
+const OTHER_VALUES: [(&str, &str, &str); 23] = [
     (
         "stats_endpoint",
         "unix:/run/gpuio.sock",
@@ -60,6 +60,7 @@ const OTHER_VALUES: [(&str, &str, &str); 22] = [
     ("l2_capacity_bytes", "65536K", "67108864"),
     ("scheduler_policy", "Deadline", "'deadline'"),
     ("queued_requests_max", "10", "10"),
+    ("request_workers", "3", "3"),
 ];
 
 #[test]
@@ -106,6 +107,7 @@ fn defaults() {
         (config.scheduler_policy, config.queued_requests_max),
         (SchedulerPolicy::Priority, 65_536)
     );
+    assert_eq!(config.request_workers, 0);
 }
 
 #[test]

@@ -355,6 +355,13 @@ impl Context {
         self.line.signals.paused.store(paused, Ordering::Release);
     }
 
+    /// For tests of a system without threads to spare: requests get none from now on.
+    #[doc(hidden)]
+    pub fn refuse_threads(&self) {
+        let refuses = &self.line.signals.refuses_threads;
+        refuses.store(true, Ordering::Release);
+    }
+
     /// For tests: how often the service has gone to sleep.
     #[doc(hidden)]
     pub fn service_sleeps(&self) -> u64 {
@@ -368,7 +375,7 @@ impl Context {
         self.line.signals.paused.store(false, Ordering::Release);
         self.line.signals.stopped.store(true, Ordering::Release);
         self.line.wake.ring();
-        if self.line.signals.is_service_thread() {
+        if self.line.signals.is_service_thread() || self.line.signals.is_worker_thread() {
             // A completion callback held the context last. The service ends after it.
             return;
         }
@@ -511,7 +518,7 @@ fn open_traffic(config: &Config, arena: (usize, usize)) -> Result<Traffic<Engine
         slice_bytes: SLICE_BYTES,
         batch_count: 1,
     };
-    // Copies are done one after the other by the service itself: short, so that it can turn to
+    // Copies keep a worker as long as they take, or even the service: short, so that it can turn to
     // something urgent between two.
     let memory = DeviceLimits {
         slice_bytes: COPY_BYTES,

@@ -42,8 +42,8 @@ impl Line {
     /// Sends a command and waits for its reply.
     pub fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T> {
         if self.signals.is_service_thread() {
-            let message = "a completion callback cannot wait for the service that runs it; do it \
-                           on another thread";
+            let message = "a completion callback that the service itself runs, for want of a \
+                           worker thread, cannot wait for it; do it on another thread";
             return Err(Error::new(ErrorCode::Busy, "reach the service", message));
         }
         let (reply, outcome) = sync_channel(1);

@@ -140,6 +140,10 @@ define_keys! {
         scheduler_policy: SchedulerPolicy = SchedulerPolicy::Priority, Plain;
         /// Most requests of users that have not ended: 1 to 1048576.
         queued_requests_max: u32 = 1 << 16, Plain;
+        /// Threads that copy within host memory for requests, and as many that call their
+        /// completion callbacks, at most 256; 0 is one for each core, at most 4. Either group is
+        /// started when it is first needed.
+        request_workers: u32 = 0, Plain;
     }
     derived {
         /// The TOML file to read; not legal in the file itself.

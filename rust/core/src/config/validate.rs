@@ -18,6 +18,7 @@ const MAX_GPUS: RangeInclusive<i32> = -1..=1024;
 const MAX_HOST_THREADS: u32 = 1024;
 const REQUEST_SLOTS: RangeInclusive<u32> = 64..=4096;
 const QUEUED_REQUESTS: RangeInclusive<u32> = 1..=1 << 20;
+const MAX_REQUEST_WORKERS: u32 = 256;
 const MAX_PREFETCH_WINDOW_BYTES: u64 = 1 << 30;
 
 /// Checks a merged configuration; the first value that is wrong is the error.
@@ -51,6 +52,11 @@ pub(super) fn check(config: &Config, origins: &Origins) -> Result<()> {
             "queued_requests_max",
             QUEUED_REQUESTS.contains(&config.queued_requests_max),
             number(config.queued_requests_max, &QUEUED_REQUESTS),
+        ),
+        (
+            "request_workers",
+            config.request_workers <= MAX_REQUEST_WORKERS,
+            number(config.request_workers, &(0..=MAX_REQUEST_WORKERS)),
         ),
         (
             "io_timeout_us",

@@ -139,7 +139,7 @@ pub(super) fn of_figures(figures: &Figures) -> [Counter; 5] {
         "short_transfers", "gpuio_slice_short_transfers_total",
             "Slices that moved less than asked and went on.", figures.short_transfers;
         "steals", "gpuio_request_steals_total",
-            "Requests that a worker took from another worker.", figures.steals;
+            "Times that a worker took tasks from another worker.", figures.steals;
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Figures {
     pub retries: u64,
     /// Slices that moved less than asked and went on.
     pub short_transfers: u64,
-    /// Requests that a worker took from another one. Counted by the runtime.
+    /// Times that a worker took tasks, one or several, from another. Counted by the runtime.
     pub steals: u64,
 }
 

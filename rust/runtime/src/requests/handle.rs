@@ -53,8 +53,8 @@ impl RequestHandle {
         self.0.parts()
     }
 
-    /// Waits until it has ended, at most `timeout`: its end, or `None` when the time is over. In a
-    /// completion callback it does not wait.
+    /// Waits until it has ended, at most `timeout`: its end, or `None` when the time is over. On
+    /// the service thread it does not wait, see [`RequestHandle::on_complete`].
     pub fn wait(&self, timeout: Duration) -> Option<RequestStatus> {
         self.0.wait(timeout)
     }
@@ -72,9 +72,15 @@ impl RequestHandle {
         true
     }
 
-    /// Has `callback` called when it ends; at once, on this thread, if it has ended. Else it runs
-    /// on the context's service thread, which serves nobody meanwhile: it must not block. A panic
-    /// in it is caught and counted as nothing. Several callbacks run in the order they were given.
+    /// Has `callback` called when it ends, by a worker thread; at once, on this thread, if it has
+    /// ended and all earlier callbacks have begun. Callbacks of one request begin in the order they
+    /// were given; at a time, as many are called as there are threads (`request_workers`). A panic
+    /// in one is caught and counted as nothing.
+    ///
+    /// It may wait for requests and for the service, and submit more, but not for other callbacks.
+    /// The end of the context waits for it, at most 30 s, unless it comes in it. If the system
+    /// grants no threads, or 65,536 ended requests wait for their callbacks, it runs on the
+    /// service thread: what would wait for that is refused there, or does not wait.
     pub fn on_complete(&self, callback: impl FnOnce(&RequestHandle) + Send + 'static) {
         self.0.on_complete(Box::new(callback));
     }

@@ -3,7 +3,8 @@
 //! ```text
 //!  any thread: submit ──► inbox (bounded) ──► service thread: scheduler ──► engines
 //!       ▲                                                │
-//!       └── handle: status, wait, callback ◄── ended ────┘
+//!       └── handle: status, wait ◄────────────── ended ──┤
+//!                          callbacks ◄─ worker threads ◄─┴► worker threads: copies in memory
 //! ```
 //!
 //! **Memory.** Everything a request names belongs to it from `submit` until it has ended,
@@ -14,6 +15,7 @@
 //! [`Context`](crate::Context).
 
 mod check;
+mod crew;
 mod desk;
 mod handle;
 mod inbox;
@@ -88,7 +90,7 @@ impl Requests {
         device: &Arc<dyn Device>,
     ) -> Result<(Arc<Self>, Desk)> {
         let requests_max = config.queued_requests_max as usize;
-        let shared = Arc::new(Shared::new(line, requests_max));
+        let shared = Arc::new(Shared::new(line, requests_max, config.request_workers));
         let desk = Desk::new(Arc::clone(&shared), device)?;
         let device = Arc::clone(device);
         Ok((Arc::new(Self { shared, device }), desk))
@@ -142,7 +144,8 @@ impl Requests {
     ///
     /// # Errors
     /// What opening gives; `InvalidArgument` for a URI that is none; `NoMemory` with too many
-    /// regions; `Busy` in a completion callback; `General` when the context has ended.
+    /// regions; `Busy` on the service thread, see
+    /// [`RequestHandle::on_complete`]; `General` when the context has ended.
     pub fn open_resource(
         self: &Arc<Self>,
         uri: &str,
@@ -297,7 +300,8 @@ impl Requests {
     /// What happened so far. Blocks until the service has a moment.
     ///
     /// # Errors
-    /// `General` or `Timeout` when the service has ended or hangs; `Busy` in a completion callback.
+    /// `General` or `Timeout` when the service has ended or hangs; `Busy` on the service
+    /// thread, see [`RequestHandle::on_complete`].
     pub fn figures(&self) -> Result<FiguresSnapshot> {
         self.shared.line.ask(Command::Figures)
     }

@@ -199,7 +199,8 @@ impl Region {
     }
 
     /// Unregisters it and waits until no request uses it any more, at most `timeout`. `true`: its
-    /// memory is the caller's again. In a completion callback it does not wait.
+    /// memory is the caller's again. On the service thread it does not wait, see
+    /// [`RequestHandle::on_complete`](super::RequestHandle::on_complete).
     pub fn release(&self, timeout: Duration) -> bool {
         self.unregister();
         let timeout = match self.0.shared.line.signals.is_service_thread() {

@@ -1,5 +1,6 @@
 //! What the threads of users and the service share.
 
+use super::crew::Crew;
 use super::inbox::{Inbox, Op};
 use super::region::{unknown, Place, RegionKind, RegionState};
 use super::streams::EventState;
@@ -19,6 +20,7 @@ const STREAMS_MAX: usize = 1 << 16;
 pub struct Shared {
     pub line: Line,
     pub inbox: Inbox,
+    pub crew: Crew,
     regions: Mutex<Names<Arc<RegionState>>>,
     /// With the class of what names none.
     streams: Mutex<Names<RequestClass>>,
@@ -59,8 +61,9 @@ fn too_many(operation: &'static str, what: &str, most: usize) -> Error {
 }
 
 impl Shared {
-    pub fn new(line: Line, requests_max: usize) -> Self {
+    pub fn new(line: Line, requests_max: usize, workers: u32) -> Self {
         Self {
+            crew: Crew::new(workers, &line),
             line,
             inbox: Inbox::new(requests_max),
             regions: Mutex::new(Names::new()),

@@ -4,6 +4,7 @@ use super::region::RegionState;
 use super::{RequestHandle, Shared};
 use gpuio_core::scheduling::{InferenceQos, RequestClass, RequestKind, RequestStatus, StreamId};
 use gpuio_core::{Error, Result};
+use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -64,7 +65,8 @@ struct Ending {
     /// The scheduler has it.
     is_accepted: bool,
     end: Option<End>,
-    callbacks: Vec<Callback>,
+    /// Not begun. After the end somebody calls them, or is about to, until there are none.
+    callbacks: VecDeque<Callback>,
 }
 
 /// See the module's comment.
@@ -162,12 +164,13 @@ impl RequestState {
         }
         ending.end = Some(End { error, parts });
         self.become_status(status);
-        let callbacks = std::mem::take(&mut ending.callbacks);
+        let has_callbacks = !ending.callbacks.is_empty();
         drop(ending);
         self.ended.notify_all();
         self.shared.inbox.leave();
-        let handle = RequestHandle(Arc::clone(self));
-        callbacks.into_iter().for_each(|it| call(it, &handle));
+        if has_callbacks {
+            self.shared.crew.call(self);
+        }
     }
 
     /// The scheduler has taken it. Tells who waits for that: only a deadline makes anyone wait.
@@ -225,11 +228,22 @@ impl RequestState {
         Some(self.status())
     }
 
-    /// Has a callback called at the end, or now.
+    /// Calls the callbacks, one after the other, also those that come behind them meanwhile.
+    pub fn call_back(self: &Arc<Self>) {
+        let handle = RequestHandle(Arc::clone(self));
+        loop {
+            let Some(callback) = self.lock().callbacks.pop_front() else {
+                return;
+            };
+            call(callback, &handle);
+        }
+    }
+
+    /// Has a callback called after those that were given before have begun: at the end, or now.
     pub fn on_complete(self: &Arc<Self>, callback: Callback) {
         let mut ending = self.lock();
-        if ending.end.is_none() {
-            ending.callbacks.push(callback);
+        if ending.end.is_none() || !ending.callbacks.is_empty() {
+            ending.callbacks.push_back(callback);
             return;
         }
         drop(ending);
@@ -239,5 +253,10 @@ impl RequestState {
 
 /// A panic in it is reported by the hook, and ends here.
 fn call(callback: Callback, handle: &RequestHandle) {
-    let _ = catch_unwind(AssertUnwindSafe(|| callback(handle)));
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| callback(handle))) {
+        // Foreign as well; one that panics again is left alone.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
+    }
 }

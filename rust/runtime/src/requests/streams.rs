@@ -54,7 +54,7 @@ impl Stream {
     }
 
     /// Waits until everything that was submitted to the stream so far has ended, at most
-    /// `timeout`. In a completion callback it does not wait.
+    /// `timeout`. On the service thread it does not wait.
     ///
     /// # Errors
     /// `Timeout`; `NoMemory` if there is no room for an event; `Busy` with too many records that
@@ -211,8 +211,8 @@ impl Event {
         self.0.state.query()
     }
 
-    /// Waits until it is reached, at most `timeout`; not at all if it was never recorded. In a
-    /// completion callback it does not wait.
+    /// Waits until it is reached, at most `timeout`; not at all if it was never recorded. On the
+    /// service thread it does not wait.
     ///
     /// # Errors
     /// `Timeout`; `Canceled` when the context ended before.

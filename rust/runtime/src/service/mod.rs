@@ -29,6 +29,7 @@ use gpuio_engines::engine::OpenOptions;
 use gpuio_memory::layout::StatisticsShard;
 use jobs::{BulkRead, BulkWrite, Close, Failure, Flush, Job, LoadPinned, Piece, Prefetch};
 use jobs::{Reply, Settle, Turn};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::{Arc, OnceLock};
@@ -96,6 +97,11 @@ pub struct StatsReport {
     pub written_bytes: u64,
 }
 
+thread_local! {
+    /// The address of the signals for whose context this thread works.
+    static WORKS_FOR: Cell<usize> = const { Cell::new(0) };
+}
+
 /// What the service thread and its context share.
 #[derive(Default)]
 pub struct Signals {
@@ -109,6 +115,8 @@ pub struct Signals {
     pub turns: AtomicU64,
     /// The service's own thread, on which nobody may wait for it.
     pub thread: OnceLock<ThreadId>,
+    /// For tests: no thread is granted to requests.
+    pub refuses_threads: AtomicBool,
     /// Turns the service has slept through; tests see by it that an idle service sleeps.
     pub sleeps: AtomicU64,
 }
@@ -117,6 +125,16 @@ impl Signals {
     /// Whether this is the service's own thread.
     pub fn is_service_thread(&self) -> bool {
         self.thread.get() == Some(&std::thread::current().id())
+    }
+
+    /// This thread works for requests from now on.
+    pub fn become_worker(&self) {
+        WORKS_FOR.set(std::ptr::from_ref(self) as usize);
+    }
+
+    /// Whether this is a worker of requests, for which the service waits when it ends.
+    pub fn is_worker_thread(&self) -> bool {
+        WORKS_FOR.get() == std::ptr::from_ref(self) as usize
     }
 }
 
@@ -173,7 +191,16 @@ impl Service {
             self.core.abandon_requests();
         }
         self.core.shared.set_alive(false);
-        self.core
+        let Self {
+            core,
+            commands,
+            jobs,
+            ..
+        } = self;
+        // Who asks hears at once that nobody answers: callbacks, too, which are waited for.
+        drop((commands, jobs));
+        core.end_crew();
+        core
     }
 
     fn run(&mut self) {
@@ -215,8 +242,8 @@ impl Service {
     fn sleep(&mut self, rings: u64) {
         self.core.shared.announce_sleep();
         let may_sleep = self.wake.may_sleep(rings);
-        // A fault that came in since the last look would not ring any more.
-        if may_sleep && !self.core.shared.has_next() {
+        // A fault or a copy that came in since the last look would not ring any more.
+        if may_sleep && !self.core.shared.has_next() && self.core.desk.arm() {
             self.signals.sleeps.fetch_add(1, Ordering::Relaxed);
             let kernels_run = self.polls_device && self.signals.kernels_run.load(Ordering::Relaxed);
             let busy_elsewhere = !self.core.copies.is_empty()

@@ -10,3 +10,4 @@ mod random;
 mod shutdown;
 mod streams;
 mod support;
+mod workers;

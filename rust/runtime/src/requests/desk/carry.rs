@@ -64,10 +64,17 @@ impl Carry {
                     Some(Err(Error::new(ErrorCode::General, "copy", message)))
                 }
             },
-            Some(Wait::Leg) | None => None,
+            Some(Wait::Leg | Wait::Worker) | None => None,
         };
         self.outcome = self.outcome.take().or(outcome);
         self.outcome.is_some()
+    }
+
+    /// A worker has copied the piece on its way, or not.
+    pub fn end_copy(&mut self, outcome: Result<()>) {
+        if self.step == Step::Direct && outcome.is_ok() {
+            self.done += self.piece_bytes();
+        }
     }
 
     fn order(&self) -> &Order {
@@ -114,14 +121,21 @@ impl Core {
     /// whether anything moved.
     pub fn carry_requests(&mut self) -> bool {
         let mut any = false;
-        let mut copied = 0;
-        while copied < COPIED_A_TURN {
+        self.desk.copied_bytes = 0;
+        // How many there are is bounded by the slots.
+        while self.desk.copied_bytes < COPIED_A_TURN {
             let Some(slice) = self.traffic.next_elsewhere() else {
                 break;
             };
             any = true;
-            copied += slice.length_bytes;
             self.begin_carry(slice);
+        }
+        while let Some((number, outcome)) = self.desk.shared.crew.next_copied() {
+            any = true;
+            if let Some(mut carry) = self.desk.carries.remove(&number) {
+                carry.outcome = Some(outcome);
+                self.go_on(carry);
+            }
         }
         if self.desk.carries.is_empty() {
             return any;

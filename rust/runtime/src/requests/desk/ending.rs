@@ -11,7 +11,8 @@ use gpuio_core::{Error, ErrorCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long the end waits for what is in flight: as long as the engines do.
+/// How long the end waits for what is in flight: as long as the engines do. Then as long once more
+/// for callbacks.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// Longest sleep meanwhile, in microseconds.
 const NAP_US: u64 = 1000;
@@ -35,6 +36,7 @@ impl Core {
         }
         let now_ns = self.now_ns();
         self.traffic.shut_down(now_ns);
+        self.desk.shared.crew.close_copies();
         let deadline = Instant::now() + DRAIN_MAX;
         while self.drain_requests() {
             if Instant::now() >= deadline {
@@ -66,13 +68,23 @@ impl Core {
         let is_over = |carry: &mut Carry| match carry.wait {
             None | Some(Wait::Job(_)) => true,
             Some(Wait::Copy(_)) => carry.poll(&*device),
-            Some(Wait::Leg) => false,
+            Some(Wait::Leg | Wait::Worker) => false,
         };
         let ended = self.desk.carries.extract_if(|_, it| is_over(it));
         let ended: Vec<Carry> = ended.map(|(_, carry)| carry).collect();
         for carry in ended {
             self.traffic
                 .complete(carry.slice.id, carry.done, canceled(), now_ns);
+        }
+        while let Some((number, outcome)) = self.desk.shared.crew.next_copied() {
+            let Some(mut carry) = self.desk.carries.remove(&number) else {
+                continue;
+            };
+            carry.end_copy(outcome);
+            let is_whole = carry.done == carry.slice.length_bytes;
+            let error = if is_whole { None } else { canceled() };
+            self.traffic
+                .complete(carry.slice.id, carry.done, error, now_ns);
         }
         while let Some(done) = self.traffic.next_ended() {
             match &done.purpose {
@@ -96,6 +108,12 @@ impl Core {
             Purpose::User(state) => Some(state),
             _ => None,
         })
+    }
+
+    /// Waits for the workers, at most 30 s: those callbacks that have not been called are called
+    /// now. Nobody answers users any more, so none of them waits for that.
+    pub fn end_crew(&self) {
+        self.desk.shared.crew.end(DRAIN_MAX);
     }
 
     /// Ends what cannot be ended properly.

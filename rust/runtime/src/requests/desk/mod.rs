@@ -44,6 +44,8 @@ pub struct Desk {
     /// Slices that the engine alone cannot carry out, by number.
     carries: HashMap<u64, Carry>,
     staging: Staging,
+    /// Bytes that the service itself has copied in this turn.
+    copied_bytes: u64,
 }
 
 impl Desk {
@@ -55,12 +57,18 @@ impl Desk {
             events: PendingEvents::default(),
             carries: HashMap::new(),
             staging: Staging::new(device)?,
+            copied_bytes: 0,
         })
     }
 
     /// Tells of the events that streams have come to.
     pub fn reach_events(&mut self, scheduler: &mut Scheduler) {
         self.events.reach(scheduler, &self.shared);
+    }
+
+    /// Asks the workers to ring. False: one has finished something, which is to be taken.
+    pub fn arm(&self) -> bool {
+        self.shared.crew.arm()
     }
 
     /// Whether something is under way that rings no bell.
@@ -163,13 +171,15 @@ impl Core {
         let named: Vec<_> = self.traffic.queues().named().collect();
         let engines = self.traffic.engine_stats();
         let scheduler = self.traffic.scheduler();
+        let mut figures = scheduler.figures().clone();
+        figures.steals += self.desk.shared.crew.steals();
         let devices = named
             .into_iter()
             .map(|(device, name)| DeviceSnapshot::of(scheduler, device, name));
         FiguresSnapshot {
             devices: devices.collect(),
             engines,
-            figures: scheduler.figures().clone(),
+            figures,
             requests: self.desk.shared.inbox.requests(),
         }
     }

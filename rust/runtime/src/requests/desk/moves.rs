@@ -1,5 +1,6 @@
 //! Single moves between host memory and another place.
 
+use crate::requests::crew::MemoryCopy;
 use crate::requests::region::Place;
 use crate::requests::state::Side;
 use crate::service::jobs::{BulkRead, BulkWrite};
@@ -9,7 +10,12 @@ use gpuio_core::scheduling::{RegionId, Request, RequestClass, RequestKind, Slice
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::engine::{MemorySpan, ResourceId, TransferKind};
 use gpuio_memory::device::CopyTicket;
+use gpuio_workers::Task;
 use std::sync::mpsc::{sync_channel, Receiver};
+
+/// Copies up to this length are done by the service itself: handing one over and taking it back
+/// costs more (measured, it pays from somewhere between 64 and 256 KiB on).
+const COPIED_HERE: usize = 64 << 10;
 
 /// One end of a move.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +51,8 @@ pub enum Wait {
     Copy(CopyTicket),
     /// A job.
     Job(Receiver<Result<()>>),
+    /// A worker that copies within memory.
+    Worker,
 }
 
 /// How a move began.
@@ -67,8 +75,8 @@ impl Core {
             (End::Host(from), End::Host(to)) => {
                 // SAFETY: ranges of registered regions or buffers, which stay until the slice is
                 // complete.
-                unsafe { std::ptr::copy(from as *const u8, to as *mut u8, length_bytes) };
-                Begun::Done(Ok(()))
+                let copy = unsafe { MemoryCopy::new(from, to, length_bytes) };
+                self.begin_memory_copy(slice, class, copy)
             }
             (End::Resource(resource, offset), End::Host(address)) => {
                 let what = (TransferKind::Read, class);
@@ -117,6 +125,26 @@ impl Core {
             _ => {
                 let message = "no end of a move is host memory: a defect in gpuio";
                 Begun::Done(Err(Error::new(ErrorCode::General, "copy", message)))
+            }
+        }
+    }
+
+    /// Hands a copy to a worker, unless it is short or no worker takes it.
+    fn begin_memory_copy(&mut self, slice: &Slice, class: RequestClass, copy: MemoryCopy) -> Begun {
+        let length_bytes = copy.length_bytes();
+        let here = match length_bytes <= COPIED_HERE {
+            true => Err(copy),
+            false => {
+                let crew = &self.desk.shared.crew;
+                crew.copy(class.level(), slice.id.number(), copy)
+            }
+        };
+        match here {
+            Ok(()) => Begun::Waits(Wait::Worker),
+            Err(copy) => {
+                self.desk.copied_bytes += length_bytes as u64;
+                copy.run();
+                Begun::Done(Ok(()))
             }
         }
     }
