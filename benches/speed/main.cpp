@@ -2,7 +2,8 @@
 // promised against, and prints the table. Ends with 1 if a target was missed.
 //
 //     gpuio_speed --data FILE --localio-rate PROGRAM --lookup PROGRAM --workers PROGRAM
-//                 [--rounds N] [--seconds S] [--only engine|cold|scan|random|requests|workers|table]...
+//                 [--rounds N] [--seconds S]
+//                 [--only engine|cold|scan|random|requests|workers|table]...
 
 #include <algorithm>
 #include <cstdio>

@@ -68,8 +68,8 @@ struct BatchRead {
 /// Every method that submits throws Error: kInvalidArgument for a range that leaves its region, or
 /// regions that do not fit what is asked; kPermission for a target that may not be written;
 /// kUnsupported for an atomic operation on anything but host memory; kBusy or kTimeout if there is
-/// no room; kTimeout if a deadline cannot be met (policies DEADLINE and ADAPTIVE; submitting with one
-/// waits for the service's answer); kCanceled when the context has ended.
+/// no room; kTimeout if a deadline cannot be met (policies DEADLINE and ADAPTIVE; submitting with
+/// one waits for the service's answer); kCanceled when the context has ended.
 class Stream {
 public:
     explicit Stream(const Context& context, Priority priority = Priority::kTrainingBw)

@@ -238,7 +238,7 @@ impl Service {
         moved
     }
 
-    /// Sleeps unless something came in since the last turn, before which the bell had rung so often.
+    /// Sleeps unless something came in since the bell had rung so often, before the last turn.
     fn sleep(&mut self, rings: u64) {
         self.core.shared.announce_sleep();
         let may_sleep = self.wake.may_sleep(rings);
