@@ -20,13 +20,13 @@ double ask_side(Companion& companion, const std::string& side, const std::string
     return static_cast<double>(count) / 1e3 / number_after(answer, "", "seconds=");
 }
 
-void compare_mode(Companion& companion, const Options& options, const std::string& mode,
-                  std::uint64_t count, double target, const std::string& work,
-                  const Emit& emit) {
+void compare_mode(Companion& companion, const Options& options, const std::string& ours_name,
+                  const std::string& mode, std::uint64_t count, double target,
+                  const std::string& work, const Emit& emit) {
     const auto side = [&](const std::string& name) {
         return Side([&, name] { return ask_side(companion, name, mode, count); });
     };
-    Side ours = side("gpuio");
+    Side ours = side(ours_name);
     Side tokio = side("tokio");
     Side rayon = side("rayon");
     take_turns(options.rounds, std::vector<Side*>{&ours, &tokio, &rayon});
@@ -39,12 +39,17 @@ void compare_mode(Companion& companion, const Options& options, const std::strin
 
 void worker_rows(const Options& options, const Emit& emit) {
     Companion companion({options.workers});
-    compare_mode(companion, options, "burst", 200'000, 1.5,
+    compare_mode(companion, options, "gpuio", "burst", 200'000, 1.5,
                  "tasks that do nothing, one worker, all submitted, then awaited", emit);
-    compare_mode(companion, options, "single", 20'000, 1.5,
+    compare_mode(companion, options, "gpuio", "single", 20'000, 1.5,
                  "tasks that do nothing, one worker, one at a time", emit);
-    compare_mode(companion, options, "asleep", 20'000, 0,
+    compare_mode(companion, options, "gpuio", "asleep", 20'000, 0,
                  "tasks that do nothing, one worker, one at a time, owner asleep", emit);
+    // The whole path of a request, by what is the least that one can do: an atomic addition.
+    compare_mode(companion, options, "requests", "burst", 200'000, 1.5,
+                 "requests that do next to nothing, all submitted, then awaited", emit);
+    compare_mode(companion, options, "requests", "single", 20'000, 0,
+                 "requests that do next to nothing, one at a time", emit);
 }
 
 }  // namespace speed

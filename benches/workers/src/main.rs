@@ -5,20 +5,24 @@
 //! gpuio-bench-workers
 //! ```
 //! Answers each line `SIDE MODE COUNT` with `SUM seconds=S`: COUNT tasks, each of which gives its
-//! number, and the sum of what came back. SIDE is `gpuio`, `tokio` or `rayon`. MODE is `burst` (all
+//! number, and the sum of what came back. SIDE is `gpuio` (the pool of workers), `requests` (the whole
+//! path of a request), `tokio` or `rayon`. MODE is `burst` (all
 //! submitted, then all awaited), `single` (each awaited before the next) or `asleep` (the same; who
 //! awaits sleeps at once, which tokio and rayon do anyway).
 
+mod requests;
 mod sides;
 
+use requests::RequestSide;
 use sides::{Gpuio, Rayon, Side, Tokio};
 use std::io::BufRead;
 use std::time::Instant;
 
 fn main() {
     // All at once, so that each side runs beside the idle threads of the others.
-    let mut sides: [(&str, Box<dyn Side>); 3] = [
+    let mut sides: [(&str, Box<dyn Side>); 4] = [
         ("gpuio", Box::new(Gpuio::new())),
+        ("requests", Box::new(RequestSide::new())),
         ("tokio", Box::new(Tokio::new())),
         ("rayon", Box::new(Rayon::new())),
     ];

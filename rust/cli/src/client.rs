@@ -15,19 +15,30 @@ const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// The body of a page. Gives up early once `stop` is set and a signal has come.
 ///
 /// # Errors
-/// `Nobody` if nothing listens, `General` if what listens does not answer as an endpoint does.
+/// `Nobody` if nothing listens or it cuts the connection, `General` if what listens does not answer as an endpoint does.
 pub fn get(at: &StatsEndpoint, page: &str, stop: &AtomicBool) -> Result<String, Failure> {
     let socket = connect(at).map_err(|error| {
         let hint = "is the program running, and with this stats_endpoint?";
         Failure::Nobody(format!("nothing answers at {at}: {error}; {hint}"))
     })?;
     let request = format!("GET {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let answer = exchange(&socket, request.as_bytes(), stop)
-        .map_err(|error| Failure::General(format!("{at} does not answer: {error}")))?;
+    let answer =
+        exchange(&socket, request.as_bytes(), stop).map_err(|error| no_answer(at, &error))?;
     body(&answer).map_err(|what| {
         let message = format!("what listens at {at} is no gpuio program: {what}");
         Failure::General(message)
     })?
+}
+
+/// A program that ends cuts its connections, some of them before it has taken them.
+fn no_answer(at: &StatsEndpoint, error: &io::Error) -> Failure {
+    let message = format!("{at} does not answer: {error}");
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            Failure::Nobody(message)
+        }
+        _ => Failure::General(message),
+    }
 }
 
 fn connect(at: &StatsEndpoint) -> io::Result<Socket> {

@@ -2,7 +2,7 @@
 
 use gpuio_core::scheduling::batch::BatchPart;
 use gpuio_core::scheduling::retry::RetryPolicy;
-use gpuio_core::scheduling::scheduler::{COURTESY_NS, COURTESY_SLICE_BYTES};
+use gpuio_core::scheduling::scheduler::Courtesy;
 use gpuio_core::scheduling::{
     DeviceId, DeviceLimits, Ended, EngineKind, EventState, InferenceQos, Outcome, RegionId,
     Request, RequestClass, RequestId, RequestKind, RequestStatus, Scheduler, SchedulerOptions,
@@ -436,7 +436,14 @@ fn bulk_makes_room_where_urgent_requests_come() {
         class: RequestClass::InferenceRealtime,
         ..read(4096)
     };
-    let mut scheduler = scheduler(limits);
+    let courtesy = Courtesy::default();
+    let mut scheduler = Scheduler::new(SchedulerOptions {
+        policy: SchedulerPolicy::Priority,
+        devices: vec![limits],
+        courtesy: Some(courtesy),
+        ..SchedulerOptions::default()
+    })
+    .unwrap();
     scheduler.submit(bulk, 0).unwrap();
     let before = dispatch(&mut scheduler, 0);
     assert_eq!(before.len(), 8);
@@ -452,9 +459,9 @@ fn bulk_makes_room_where_urgent_requests_come() {
     finish(&mut scheduler, &before[6], 3);
     let short = dispatch(&mut scheduler, 3);
     assert_eq!(short.len(), 1);
-    assert_eq!(short[0].length_bytes, COURTESY_SLICE_BYTES);
+    assert_eq!(short[0].length_bytes, courtesy.slice_bytes);
     // A while after the last urgent request everything is as it was.
-    let later = 1 + COURTESY_NS;
+    let later = 1 + courtesy.lasts_ns;
     finish(&mut scheduler, &short[0], later);
     let after = dispatch(&mut scheduler, later);
     assert_eq!(after.len(), 7);

@@ -17,6 +17,7 @@ use crate::wake::Wake;
 use gpuio_core::config::{Config, DeviceChoice, LogLevel, StatsEndpoint, FLAG_COUNT_HITS};
 use gpuio_core::exposition::Snapshot;
 use gpuio_core::scheduling::retry::RetryPolicy;
+use gpuio_core::scheduling::scheduler::Courtesy;
 use gpuio_core::scheduling::{DeviceLimits, SchedulerOptions};
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::{Error, ErrorCode, Result};
@@ -527,6 +528,7 @@ fn open_traffic(config: &Config, arena: (usize, usize)) -> Result<Traffic<Engine
     let options = SchedulerOptions {
         policy: config.scheduler_policy,
         queued_max: config.queued_requests_max as usize + own_errands_max(config) + LEGS_MAX,
+        courtesy: Some(Courtesy::default()),
         retry: RetryPolicy {
             total_deadline_us: config.io_timeout_us,
             ..RetryPolicy::default()

@@ -3,6 +3,7 @@
 use super::bytes::MAX_STREAMS;
 use crate::random::Seeded;
 use gpuio_core::scheduling::retry::RetryPolicy;
+use gpuio_core::scheduling::scheduler::Courtesy;
 use gpuio_core::scheduling::{DeviceLimits, SchedulerOptions, SchedulerPolicy};
 
 /// How often things go wrong, as probabilities for each slice.
@@ -58,6 +59,7 @@ impl Setup {
                 admits_by_deadline: random.chance(0.7),
                 queued_max: random.pick(&[8, 100, 1000]),
                 starvation_age_ns: random.pick(&[20_000, 200_000, 2_000_000]),
+                courtesy: Some(Courtesy::default()),
                 retry: retry(random),
             },
             stream_count: random.within(1, MAX_STREAMS),

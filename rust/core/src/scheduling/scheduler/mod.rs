@@ -30,7 +30,7 @@ mod record;
 mod slice;
 mod submit;
 
-pub use courtesy::{COURTESY_BULK_DEPTH, COURTESY_NS, COURTESY_SLICE_BYTES};
+pub use courtesy::Courtesy;
 pub use options::SchedulerOptions;
 pub use slice::{Ended, Outcome, Slice, SliceId};
 
@@ -68,7 +68,8 @@ struct Device {
     admission: Admission,
     in_flight: u32,
     bulk_in_flight: u32,
-    /// Until then bulk is held back for the sake of urgent requests.
+    /// How bulk is held back for the sake of urgent requests, and until when.
+    courtesy: Option<Courtesy>,
     courtesy_until_ns: u64,
     /// It stands in [`Scheduler::stirred`], and was not asked since.
     is_stirred: bool,
@@ -111,6 +112,7 @@ impl Scheduler {
                 admission: Admission::default(),
                 in_flight: 0,
                 bulk_in_flight: 0,
+                courtesy: options.courtesy,
                 courtesy_until_ns: 0,
                 is_stirred: false,
             }

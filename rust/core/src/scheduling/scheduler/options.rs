@@ -1,5 +1,6 @@
 //! How a scheduler is set up.
 
+use super::Courtesy;
 use crate::limits::{MAX_QUEUED_REQUESTS, MAX_SCHEDULED_DEVICES};
 use crate::scheduling::retry::RetryPolicy;
 use crate::scheduling::{DeviceLimits, SchedulerPolicy, STARVATION_AGE_NS};
@@ -20,6 +21,9 @@ pub struct SchedulerOptions {
     pub queued_max: usize,
     /// The wait after which the guard lets a request pass others.
     pub starvation_age_ns: u64,
+    /// How bulk is held back on a device that urgent requests come to; `None`: by the device's
+    /// limits alone.
+    pub courtesy: Option<Courtesy>,
     /// What is done about errors that can pass.
     pub retry: RetryPolicy,
 }
@@ -34,6 +38,7 @@ impl Default for SchedulerOptions {
             admits_by_deadline: true,
             queued_max: 1 << 20,
             starvation_age_ns: STARVATION_AGE_NS,
+            courtesy: None,
             retry: RetryPolicy::default(),
         }
     }
