@@ -5,8 +5,8 @@
 //! gpuio-bench-workers
 //! ```
 //! Answers each line `SIDE MODE COUNT` with `SUM seconds=S`: COUNT tasks, each of which gives its
-//! number, and the sum of what came back. SIDE is `gpuio` (the pool of workers), `requests` (the whole
-//! path of a request), `tokio` or `rayon`. MODE is `burst` (all
+//! number, and the sum of what came back. SIDE is `gpuio` (the pool of workers), `requests` (the
+//! whole path of a request), `tokio` or `rayon`. MODE is `burst` (all
 //! submitted, then all awaited), `single` (each awaited before the next) or `asleep` (the same; who
 //! awaits sleeps at once, which tokio and rayon do anyway).
 

@@ -15,7 +15,8 @@ const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// The body of a page. Gives up early once `stop` is set and a signal has come.
 ///
 /// # Errors
-/// `Nobody` if nothing listens or it cuts the connection, `General` if what listens does not answer as an endpoint does.
+/// `Nobody` if nothing listens or it cuts the connection, `General` if what listens does not answer
+/// as an endpoint does.
 pub fn get(at: &StatsEndpoint, page: &str, stop: &AtomicBool) -> Result<String, Failure> {
     let socket = connect(at).map_err(|error| {
         let hint = "is the program running, and with this stats_endpoint?";

@@ -36,7 +36,7 @@ GPUIO_DEVICE inline void open_copy(const Cache& cache, std::uint32_t frame,
 }
 
 /// Copies a piece of a page that is written back. Pinned threads may write to the page meanwhile,
-/// even by plain stores through a guard: it is REDIRTIED then, and what was copied is of no account.
+/// even by plain stores through a guard: it is REDIRTIED then, and is copied once more.
 /// A function of its own, so that ThreadSanitizer can be told of this race and of no other.
 GPUIO_DEVICE inline void copy_piece_out(std::byte* to, const std::byte* from, std::size_t bytes,
                                         std::uint32_t piece) {
