@@ -1,7 +1,7 @@
 //! What every I/O engine offers: resources that are opened by URI, and transfers that are queued,
 //! submitted in batches and completed out of order.
 //!
-//! An [`Engine`] belongs to one thread at a time (the fault service, later a scheduler worker) and
+//! An [`Engine`] belongs to one thread at a time (a context's service) and
 //! may be moved to another. It does no waiting of its own except in [`Engine::wait`], and never
 //! blocks in [`Engine::queue`].
 //!

@@ -10,6 +10,7 @@
 //! ```
 
 mod array;
+mod assembly;
 pub mod context;
 pub mod endpoint;
 pub mod geometry;
@@ -24,4 +25,5 @@ mod shared;
 mod traffic;
 mod wake;
 
-pub use context::{devices, ArrayHandle, Context, Stats};
+pub use assembly::devices;
+pub use context::{ArrayHandle, Context, Stats};
