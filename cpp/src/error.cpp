@@ -68,7 +68,8 @@ void throw_wrong_compiler(bool context_has_gpu) {
                           ? "this file was compiled by a C++ compiler, which makes no GPU code: "
                             "compile it with nvcc, or choose device=\"host\""
                           : "this file was compiled by nvcc, which keeps no host version of a "
-                            "kernel, and the context has no GPU: compile it with a C++ compiler";
+                            "kernel, and the context has no GPU: launch it from a file that a C++ "
+                            "compiler compiled";
     throw Error(std::move(details));
 }
 

@@ -25,6 +25,14 @@ inline int load_kernel(const void* kernel) {
 }  // namespace detail
 #endif
 
+// A program may have files of both compilers: what each makes of `launch` has a name of its own, or
+// the linker would take one of them for both.
+#if defined(__CUDACC__)
+inline namespace by_nvcc {
+#else
+inline namespace by_cxx {
+#endif
+
 /// Starts `kernel(args...)` on `blocks * threads_per_block` threads: on the GPU where the context
 /// has one, else on CPU threads. Does not wait, unless another thread is in a call that looks at
 /// the context's data (`synchronize`; `flush`, `read`, `write` of an array); kernels of one context
@@ -35,7 +43,9 @@ inline int load_kernel(const void* kernel) {
 /// cudaFuncGetAttributes).
 ///
 /// A file compiled by a C++ compiler can launch on the host device, one compiled by nvcc on a GPU:
-/// nvcc keeps no host version of a kernel's body.
+/// nvcc keeps no host version of a kernel's body. A program for machines with a GPU and without has
+/// its kernels in a header, in an unnamed namespace, which a file of each kind includes, and asks
+/// `Context::on_gpu` which of the two to call (README, tests/consumer/both_devices).
 ///
 /// \param kernel a function marked GPUIO_KERNEL
 /// \param args converted to the kernel's parameters and copied; arrays by `ref()`. What they refer
@@ -78,5 +88,7 @@ void launch(const Context& context, std::uint64_t blocks, std::uint64_t threads_
         });
 #endif
 }
+
+}  // inline namespace
 
 }  // namespace gpuio
