@@ -242,14 +242,15 @@ fn callbacks_may_submit_and_wait_on_every_thread_there_is() {
             ..ConfigLayer::default()
         });
         let requests = context.requests();
-        let memory = Arc::new(pair(&requests));
         let (sender, ended) = channel();
         for _ in 0..20 {
-            let (inner, target) = (Arc::clone(&requests), Arc::clone(&memory));
+            // Copies that run at once need targets of their own.
+            let memory = pair(&requests);
+            let inner = Arc::clone(&requests);
             let sender = sender.clone();
             let handle = long_copy(&requests, &memory);
             handle.on_complete(move |_| {
-                let next = long_copy(&inner, &target);
+                let next = long_copy(&inner, &memory);
                 let seen = (next.wait(LONG), inner.figures().is_ok());
                 sender.send(seen).unwrap();
             });
