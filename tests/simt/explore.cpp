@@ -1,7 +1,7 @@
 // simt_explore: runs seeds, reports the first failure and how to see it again.
 //
 //     simt_explore --seeds 0..9999 [--config NAME] [--expect KIND,KIND] [--require-coverage]
-//                  [--plant-host status-first]
+//                  [--plant-host status-first|withdraws-source]
 //
 // Without --config, the seeds take turns through the configurations. With --expect, the run has to
 // fail, in one of these ways: that is how the tests hold the explorer itself to account.
@@ -22,13 +22,13 @@ struct Options {
     std::string config;
     std::string expect;
     bool require_coverage = false;
-    bool status_first = false;
+    std::string host_bug;
 };
 
 [[noreturn]] void usage(const std::string& what) {
     std::fprintf(stderr,
                  "simt_explore: %s\nusage: simt_explore --seeds A..B [--config NAME] "
-                 "[--expect KIND,...] [--require-coverage] [--plant-host status-first]\n"
+                 "[--expect KIND,...] [--require-coverage] [--plant-host BUG]\n"
                  "configurations:",
                  what.c_str());
     for (const simt::Config& config : simt::configs()) {
@@ -64,13 +64,20 @@ Options parse(int count, char** arguments) {
             options.config = value;
         } else if (name == "--expect") {
             options.expect = value;
-        } else if (name == "--plant-host" && std::strcmp(value, "status-first") == 0) {
-            options.status_first = true;
+        } else if (name == "--plant-host") {
+            options.host_bug = value;
         } else {
             usage("what is " + name + " " + value + "?");
         }
     }
     return options;
+}
+
+simt::HostBug bug_of(const Options& options) {
+    if (options.host_bug.empty()) return simt::HostBug::kNone;
+    if (options.host_bug == "status-first") return simt::HostBug::kStatusFirst;
+    if (options.host_bug == "withdraws-source") return simt::HostBug::kWithdrawsSource;
+    usage("no bug of the host's is named " + options.host_bug);
 }
 
 const simt::Config& config_of(std::uint64_t seed, const Options& options) {
@@ -90,8 +97,10 @@ void report(const char* program, const simt::Config& config, std::uint64_t seed,
             const simt::Failure& failure, const Options& options) {
     std::printf("seed %" PRIu64 ", config %s: %s: %s\n", seed, config.name.c_str(),
                 failure.kind.c_str(), failure.message.c_str());
+    const std::string planted =
+        options.host_bug.empty() ? "" : " --plant-host " + options.host_bug;
     std::printf("again: %s --config %s --seeds %" PRIu64 "%s\n", program, config.name.c_str(), seed,
-                options.status_first ? " --plant-host status-first" : "");
+                planted.c_str());
 }
 
 int conclude(const simt::Findings& findings, const Options& options, double seconds) {
@@ -112,11 +121,12 @@ int conclude(const simt::Findings& findings, const Options& options, double seco
 
 int simt::explore(int count, char** arguments) {
     const Options options = parse(count, arguments);
+    const HostBug bug = bug_of(options);
     const auto start = std::chrono::steady_clock::now();
     simt::Findings findings;
     for (std::uint64_t seed = options.first; seed <= options.last; ++seed) {
         const simt::Config& config = config_of(seed, options);
-        const simt::RunResult result = simt::run_seed(config, seed, options.status_first);
+        const simt::RunResult result = simt::run_seed(config, seed, bug);
         findings.add(result.findings);
         if (!result.failure) continue;
         report(arguments[0], config, seed, *result.failure, options);

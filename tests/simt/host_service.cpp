@@ -142,13 +142,13 @@ bool HostService::fill_frame(Request& request) {
         const void* from = buffer != nullptr ? static_cast<const void*>(buffer->words.data())
                                              : page_below(request.array, request.page);
         std::memcpy(request.words.data(), from, machine_.page_bytes());
-        if (manner.status_before_data) answer(request, Outcome::kDone, 0);
+        if (manner.bug == HostBug::kStatusFirst) answer(request, Outcome::kDone, 0);
     }
-    if (!manner.status_before_data) check_still_there(request, "being filled by the host");
+    if (manner.bug != HostBug::kStatusFirst) check_still_there(request, "being filled by the host");
     auto* frame = reinterpret_cast<std::uint64_t*>(machine_.frame(request.frame));
     platform::store_data(frame + request.words_done, request.words[request.words_done]);
     if (++request.words_done < count) return false;
-    if (!manner.status_before_data) answer(request, Outcome::kDone, 0);
+    if (manner.bug != HostBug::kStatusFirst) answer(request, Outcome::kDone, 0);
     return true;
 }
 
@@ -203,15 +203,19 @@ void HostService::keep_taken() {
     std::erase(targets_, nullptr);
 }
 
-/// Withdraws offers that nobody has come for, or is copying from just now.
+/// Withdraws offers that nobody has come for, or is copying from just now. The source stays: a lane
+/// may have seen the offer and not yet its source.
 void HostService::withdraw_some() {
     for (auto& buffer : buffers_) {
         if (!buffer->offered || !still_lent(*buffer)) continue;
         if (!random_.percent(manner.withdraw_percent)) continue;
-        platform::store_release_system(
-            &machine_.cache.completions[buffer->slot].status,
-            std::uint64_t{buffer->generation} << 16 |
-                static_cast<std::uint64_t>(Outcome::kWithdrawn));
+        device::Completion& completion = machine_.cache.completions[buffer->slot];
+        if (manner.bug == HostBug::kWithdrawsSource) {
+            platform::store_release_system(&completion.source, 0);
+        }
+        platform::store_release_system(&completion.status,
+                                       std::uint64_t{buffer->generation} << 16 |
+                                           static_cast<std::uint64_t>(Outcome::kWithdrawn));
         buffer->lent = false;
         ++counts_.withdrawals;
     }

@@ -14,6 +14,13 @@
 
 namespace simt {
 
+/// A planted bug of the host's.
+enum class HostBug {
+    kNone,
+    kStatusFirst,      ///< says that a frame is filled before it is
+    kWithdrawsSource,  ///< takes an offer's address back with the offer
+};
+
 /// How a host behaves.
 struct HostManner {
     std::uint32_t latency_ns = 5'000;      ///< at most, before an answer is begun
@@ -22,7 +29,7 @@ struct HostManner {
     std::uint32_t withdraw_percent = 5;    ///< offers withdrawn, each time the host looks at them
     std::uint32_t fail_percent = 0;
     bool sleeps = true;                    ///< waits for the doorbell when there is nothing to do
-    bool status_before_data = false;       ///< a planted bug of the host's
+    HostBug bug = HostBug::kNone;
     std::uint64_t stalls_from_ns = ~std::uint64_t{0};
     std::uint64_t stalls_until_ns = 0;
     std::uint64_t dies_at_ns = ~std::uint64_t{0};

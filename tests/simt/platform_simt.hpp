@@ -119,6 +119,7 @@ inline std::uint32_t copy_pieces(std::size_t bytes) {
 
 /// Word by word.
 inline void copy_piece(std::byte* to, const std::byte* from, std::size_t, std::uint32_t piece) {
+    if (from == nullptr) simt::Scheduler::current().fail("memory", "a page is copied from nowhere");
     auto* target = reinterpret_cast<std::uint64_t*>(to) + piece * 2;
     const auto* source = reinterpret_cast<const std::uint64_t*>(from) + piece * 2;
     simt::Scheduler::current().drew_piece(to, piece);

@@ -95,11 +95,11 @@ std::string settle(Machine& machine, const HostService& host, Random& random) {
 
 }  // namespace
 
-RunResult run_seed(const Config& config, std::uint64_t seed, bool status_before_data) {
+RunResult run_seed(const Config& config, std::uint64_t seed, HostBug bug) {
     Random random(seed ^ 0x72756e);
     Machine machine(config, seed);
     HostManner manner = draw_manner(config, random);
-    manner.status_before_data = status_before_data;
+    manner.bug = bug;
     HostService host(machine, seed, manner);
     Program program(machine, seed);
     Scheduler scheduler(seed);

@@ -43,8 +43,7 @@ struct RunResult {
     Findings findings;
 };
 
-/// \param status_before_data plants the host's own bug.
-RunResult run_seed(const Config& config, std::uint64_t seed, bool status_before_data);
+RunResult run_seed(const Config& config, std::uint64_t seed, HostBug bug);
 
 /// The program `simt_explore`; see explore.cpp for its arguments.
 int explore(int count, char** arguments);

@@ -76,8 +76,15 @@ impl SharedBlocks {
             return;
         };
         words[1].store(source, Ordering::Relaxed);
-        let status = u64::from(fault.generation) << 16 | outcome as u64;
-        words[0].store(status, Ordering::Release);
+        words[0].store(status_of(fault, outcome), Ordering::Release);
+    }
+
+    /// Takes an offer back. Its source stays where it was: a kernel may have seen the offer and not
+    /// yet its source, and reads what lies there before it looks again.
+    pub fn withdraw(&self, fault: &Fault) {
+        if let Some(words) = self.completion_words(fault.slot) {
+            words[0].store(status_of(fault, Outcome::Withdrawn), Ordering::Release);
+        }
     }
 
     /// Whether the device has stopped reading the source of this fault's answer. The slot may have
@@ -129,6 +136,10 @@ impl SharedBlocks {
         self.control_word(ControlWord::Alive)
             .store(u64::from(alive), Ordering::Release);
     }
+}
+
+fn status_of(fault: &Fault, outcome: Outcome) -> u64 {
+    u64::from(fault.generation) << 16 | outcome as u64
 }
 
 /// Whether an acknowledged generation is `generation` or one after it. Generations count from 1 to

@@ -68,7 +68,7 @@ impl Offers {
         for (fault, frame) in self.offers.drain(..count) {
             // The slot of one that was acknowledged may have been used again.
             if !shared.is_acknowledged(&fault) {
-                shared.answer(&fault, Outcome::Withdrawn, 0);
+                shared.withdraw(&fault);
             }
             l2.unpin(frame);
         }
@@ -201,11 +201,15 @@ mod tests {
         }
     }
 
-    fn status(shared: &SharedBlocks, slot: u32) -> u64 {
+    fn completion(shared: &SharedBlocks, slot: u32) -> &[AtomicU64; 2] {
         let [_, completions, _] = shared.device_addresses();
         let address = completions + u64::from(slot) * 32;
-        // SAFETY: the first word of a completion; on the host both addresses are the same.
-        unsafe { &*(address as *const AtomicU64) }.load(Ordering::Acquire)
+        // SAFETY: its first words, status and source; on the host both addresses are the same.
+        unsafe { &*(address as *const [AtomicU64; 2]) }
+    }
+
+    fn status(shared: &SharedBlocks, slot: u32) -> u64 {
+        completion(shared, slot)[0].load(Ordering::Acquire)
     }
 
     fn can_claim(world: &mut World) -> bool {
@@ -217,7 +221,11 @@ mod tests {
     fn a_withdrawn_offer_gives_its_frame_back_and_says_so() {
         let mut world = offered();
         assert!(!can_claim(&mut world));
+        let source = || completion(&world.shared, 0)[1].load(Ordering::Relaxed);
+        let before = source();
+        assert_ne!(before, 0);
         assert!(world.offers.withdraw(1, &world.shared, &world.l2));
+        assert_eq!(source(), before, "a kernel may be about to read from there");
         assert!(can_claim(&mut world));
         assert_eq!(
             status(&world.shared, 0),
