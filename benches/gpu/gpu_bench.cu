@@ -3,7 +3,7 @@
 //
 //     gpu_bench [PART...]     parts: warm host faults memio files uvm; without any, all
 //
-// Files go to TMPDIR. `localio_rate` beside this program is the reference for files.
+// Files go to TMPDIR. fio is the reference for files; GPUIO_BENCH_FIO says how to start it [fio].
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -22,8 +22,6 @@ constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kBlocks = 1056;  // 8 blocks of 256 threads on each of 132 multiprocessors
 constexpr std::uint64_t kThreads = 256;
 constexpr std::uint64_t kWarps = kBlocks * kThreads / 32;
-
-std::string g_folder;  // of this program
 
 using Memory = Buffer<Word>;
 constexpr auto kDevice = Memory::Kind::kDevice;
@@ -278,19 +276,30 @@ void memio() {
     }
 }
 
-/// The figure of `name=` in what `localio_rate` prints; 0 without that program.
-double engine_rate(const File& file, const char* load, const char* name) {
-    const std::string command = g_folder + "/localio_rate " + file.path() + " 3 " + load;
-    FILE* pipe = ::popen(command.c_str(), "r");
+/// What the first line of a command's output has behind `fields` semicolons; 0 without the command.
+double field_of(const std::string& command, int fields) {
+    FILE* pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
     if (pipe == nullptr) return 0;
-    char line[256] = {};
-    double rate = 0;
-    while (std::fgets(line, sizeof line, pipe) != nullptr) {
-        const char* at = std::strstr(line, name);
-        if (at != nullptr) rate = std::atof(at + std::strlen(name));
-    }
+    char line[4096] = {};
+    const char* at = std::fgets(line, sizeof line, pipe);
     ::pclose(pipe);
-    return rate;
+    for (int k = 0; at != nullptr && k < fields; ++k) {
+        at = std::strchr(at, ';');
+        if (at != nullptr) ++at;
+    }
+    return at == nullptr ? 0 : std::atof(at);
+}
+
+/// Random reads of this size by fio, 64 at a time, O_DIRECT and registered as localio's are; GB/s.
+/// The variable GPUIO_BENCH_FIO says how to start fio.
+double fio_rate(const File& file, std::uint64_t bytes) {
+    const char* fio = std::getenv("GPUIO_BENCH_FIO");
+    const std::string command =
+        std::string(fio != nullptr ? fio : "fio") + " --name=b --filename=" + file.path() +
+        " --ioengine=io_uring --direct=1 --fixedbufs --registerfiles --iodepth=64 --rw=randread"
+        " --norandommap --runtime=3 --time_based --output-format=terse --terse-version=3 --bs=" +
+        std::to_string(bytes);
+    return field_of(command, 6) * 1024 / 1e9;  // the seventh field: KiB/s
 }
 
 /// Pages from a file past the page cache.
@@ -298,20 +307,17 @@ void files() {
     const std::uint64_t bytes = 2048 * kMiB;
     File file(bytes);
     Memory sink(kDevice, 1);
-    const double iops = engine_rate(file, "random", "iops=");
-    const double stream = engine_rate(file, "sequential", "MiB_per_s=") * double(kMiB) / 1e9;
     for (const std::uint64_t page_bytes : {4096, 65536}) {
         gpuio::Context context(config_of(page_bytes, 32 * kMiB, 64 * kMiB));
         gpuio::GPUIOArray<const Word> a(context, file.uri("direct=1"), bytes / sizeof(Word));
         const std::uint64_t wanted = page_bytes == 4096 ? 40'000 : 8'000;
+        const double before = fio_rate(file, page_bytes);
         const double ours = gather_rate(context, a, page_bytes, wanted, 256, sink.data());
-        const std::string name = "file, random pages of " + size_name(page_bytes);
-        if (page_bytes == 4096) {
-            figure(name, ours * 1e6 / double(page_bytes), "k/s", "localio_rate", iops / 1e3);
-        } else {
-            figure(name, ours, "GB/s", "localio, 1 MiB seq.", stream);
-        }
-        std::printf("        %s\n", a.path().c_str());
+        const double after = fio_rate(file, page_bytes);
+        figure("file, random pages of " + size_name(page_bytes), ours, "GB/s", "fio",
+               (before + after) / 2);
+        std::printf("        fio before and after: %.3f and %.3f; %s\n", before, after,
+                    a.path().c_str());
     }
 }
 
@@ -343,7 +349,6 @@ void uvm() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    g_folder = std::filesystem::absolute(argv[0]).parent_path().string();
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
         std::printf("skipped: no GPU\n");

@@ -42,7 +42,7 @@ TEST_F(SafetensorsTest, FindsTheEmbeddingAndItsPlace) {
                              std::string(kMatrix) + "}}";
     const auto tensors = read(json, 28);
     ASSERT_EQ(tensors.size(), 2U);
-    const Tensor& tensor = find_embedding(tensors, "");
+    const Tensor tensor = find_embedding(tensors, "");
     EXPECT_EQ(tensor.name, "embeddings.word_embeddings.weight");
     EXPECT_EQ(tensor.position_bytes, 8 + json.size() + 4);
     EXPECT_EQ(tensor.size_bytes, 24U);

@@ -15,6 +15,7 @@
 #include "gpuio/device/pager.hpp"
 #include "gpuio/device/pin.hpp"
 #include "gpuio/device/platform.hpp"
+#include "gpuio/device/slow_call.hpp"
 
 namespace gpuio {
 
@@ -105,12 +106,12 @@ public:
         if (!GPUIO_RARELY(index >= view_.quick_count)) {
             Value value;
             if (GPUIO_RARELY(!pages.load_if_resident(byte, &value))) {
-                return load_by_fault(*this, byte);
+                return device::slow_call<&ArrayRef::load_by_fault>(*this, byte);
             }
             return value;
         }
         if (is_direct(index)) return device::load_element<Value>(direct_bytes(index));
-        return load_otherwise(*this, index);
+        return device::slow_call<&ArrayRef::load_otherwise>(*this, index);
     }
 
     /// Writes an element.
@@ -118,11 +119,15 @@ public:
         static_assert(!std::is_const_v<T>, "gpuio: this array is read-only (ArrayRef<const T>)");
         if (!GPUIO_RARELY(index >= view_.quick_count)) {
             const std::uint64_t byte = byte_of(index);
-            if (GPUIO_RARELY(!store_if_resident(byte, value))) store_by_fault(*this, byte, value);
+            if (GPUIO_RARELY(!store_if_resident(byte, value))) {
+                device::slow_call<&ArrayRef::store_by_fault, ArrayRef, std::uint64_t, Passed>(
+                    *this, byte, value);
+            }
             return;
         }
         if (is_direct(index)) return device::store_element(direct_bytes(index), value);
-        store_otherwise(*this, index, value);
+        device::slow_call<&ArrayRef::store_otherwise, ArrayRef, std::size_t, Passed>(*this, index,
+                                                                                     value);
     }
 
     /// What the host filled in.
@@ -175,7 +180,9 @@ private:
             const std::uint64_t distance = (before.frame() - page) << shift;
             *value = device::load_optimistically<Value>(frames + (byte + distance));
             const device::PageEntry after{device::look_again(table + page, *value)};
-            if (GPUIO_RARELY(before.word() != after.word())) return kept_residency(before, after);
+            if (GPUIO_RARELY(before.word() != after.word())) {
+                return device::slow_call<&Pages::kept_residency>(before, after);
+            }
             return true;
         }
 

@@ -10,6 +10,7 @@
 #include "gpuio/device/element.hpp"
 #include "gpuio/device/macros.hpp"
 #include "gpuio/device/pager.hpp"
+#include "gpuio/device/slow_call.hpp"
 
 namespace gpuio {
 
@@ -95,7 +96,7 @@ public:
     };
 
     GPUIO_DEVICE PinGuard(const ArrayRef<T>& array, std::size_t index) : array_(array) {
-        held_ = hold(array, index);
+        held_ = device::slow_call<&PinGuard::hold>(array, index);
     }
     GPUIO_DEVICE GPUIO_INLINE ~PinGuard() { release(); }
     PinGuard(const PinGuard&) = delete;  // a pin is counted once
@@ -127,7 +128,7 @@ public:
 
     /// Lets go of the page. Later accesses pin again.
     GPUIO_DEVICE GPUIO_INLINE void release() {
-        if (held_.word != nullptr) let_go(held_.word, dirty_);
+        if (held_.word != nullptr) device::slow_call<&PinGuard::let_go>(held_.word, dirty_);
         held_ = {};
         dirty_ = false;
     }
@@ -140,14 +141,17 @@ private:
     GPUIO_DEVICE GPUIO_INLINE Value load(std::size_t index) {
         if (GPUIO_RARELY(!holds(index))) {
             // Straddles two pages, or cannot be had.
-            if (!move_to(index)) return load_alone(array_, index);
+            if (!move_to(index)) return device::slow_call<&PinGuard::load_alone>(array_, index);
         }
         return plain_load(held_.at(index, sizeof(Value)));
     }
 
     GPUIO_DEVICE GPUIO_INLINE void store(std::size_t index, const Value& value) {
         if (GPUIO_RARELY(!holds(index))) {
-            if (!move_to(index)) return store_alone(array_, index, value);
+            if (!move_to(index)) {
+                return device::slow_call<&PinGuard::store_alone, ArrayRef<T>, std::size_t, Passed>(
+                    array_, index, value);
+            }
         }
         dirty_ = true;
         plain_store(held_.at(index, sizeof(Value)), value);
@@ -184,7 +188,8 @@ private:
     /// Holds the page of `index` instead. False when that cannot be; then nothing is held.
     GPUIO_DEVICE GPUIO_INLINE bool move_to(std::size_t index) {
         const bool follows = held_.word != nullptr && index == held_.first + held_.count;
-        const device::HeldPage next = move(array_, held_.word, dirty_, index, follows);
+        const device::HeldPage next = device::slow_call<&PinGuard::move>(
+            array_, held_.word, dirty_, index, follows);
         held_.zero = next.zero;
         held_.first = next.first;
         held_.count = next.count;
