@@ -8,7 +8,8 @@
 #if defined(__CUDACC__)
 /// Marks a kernel: a function that `gpuio::launch` starts on every thread of a grid. The bound is
 /// what makes blocks of any size fit: without it a kernel takes as many registers as the slow path
-/// of an access would like.
+/// of an access would like. A light kernel may gain from a tighter one (docs/performance.md, GPU):
+/// `__global__ __launch_bounds__(1024, 2)` bounds a thread to 32 registers instead of 64.
 #define GPUIO_KERNEL __global__ __launch_bounds__(1024)
 /// Marks a function that kernels call.
 #define GPUIO_DEVICE __device__
