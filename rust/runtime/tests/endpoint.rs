@@ -149,7 +149,12 @@ fn the_end_closes_connections() {
     let mut idle = connect(&at);
     assert!(get(&at, "/metrics").starts_with("HTTP/1.1 200")); // so the idle one is served, too
     drop(endpoint);
-    assert_eq!(rest(&mut *idle), "");
+    // Read to its end: the connection is closed. On a busy machine its time may have come first.
+    let last = rest(&mut *idle);
+    assert!(
+        last.is_empty() || last.starts_with("HTTP/1.1 408 "),
+        "{last}"
+    );
     let again = start(&at, || Ok(snapshot()));
     assert_eq!(again.address(), &at);
 }
