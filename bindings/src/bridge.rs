@@ -120,8 +120,9 @@ pub mod ffi {
         compare: u64,
     }
 
-    /// One read of a batch.
-    struct BatchRead {
+    /// One read or write of a batch.
+    struct BatchPart {
+        kind: i32,
         src: u32,
         src_offset: u64,
         dst: u32,
@@ -228,7 +229,7 @@ pub mod ffi {
         ) -> Box<RequestSlot>;
         fn batch_submit(
             context: &ContextSlot,
-            parts: &[BatchRead],
+            parts: &[BatchPart],
             options: &SubmitOptions,
             status: &mut Status,
         ) -> Box<RequestSlot>;
