@@ -124,8 +124,10 @@ impl Record {
 
     /// Whether a group of a batch has to end before the next one may begin.
     fn awaits_group(&self) -> bool {
-        let is_next = |it: &Box<Batch>| it.group_of(self.next_operation) != it.group;
-        let is_at_end = self.batch.as_ref().is_some_and(is_next);
+        let Some(batch) = &self.batch else {
+            return false;
+        };
+        let is_at_end = batch.group_of(self.next_operation) != batch.group;
         is_at_end && (self.in_flight > 0 || self.waiting_retries > 0)
     }
 
