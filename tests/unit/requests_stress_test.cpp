@@ -1,14 +1,14 @@
-// Requests from several threads at once, for as long as GPUIO_STRESS_SECONDS says (5): submitting,
-// cancelling, waiting, batches, callbacks, events, figures; streams that go while they are in use;
-// and contexts that end while others wait. What is copied is looked at after its end, so that
-// ThreadSanitizer sees whether that comes after the copying. To run it for long:
+// Requests from several threads at once, for as long as REQUESTS_STRESS_SECONDS says (5):
+// submitting, cancelling, waiting, batches, callbacks, events, figures; streams that go while they
+// are in use; and contexts that end while others wait. What is copied is looked at after its end,
+// so that ThreadSanitizer sees whether that comes after the copying. To run it for long:
 //
 //     cmake --preset tsan && cmake --build build/tsan --target requests_stress_test
 //     export TSAN_OPTIONS=suppressions=tests/sanitize/tsan_suppressions.txt
-//     GPUIO_STRESS_SECONDS=300 setarch -R build/tsan/tests/requests_stress_test
+//     REQUESTS_STRESS_SECONDS=300 setarch -R build/tsan/tests/requests_stress_test
 //
-// With GPUIO_STRESS_PLANT=early-look one thread looks at bytes before it has waited for them: a race
-// which must be reported (sanitize.requests_race).
+// With REQUESTS_STRESS_PLANT=early-look the threads look at bytes before they have waited for them:
+// a race which must be reported (sanitize.requests_race).
 
 #include <gtest/gtest.h>
 
@@ -40,6 +40,8 @@ using gpuio::Stream;
 
 constexpr std::size_t kThreads = 4;
 constexpr std::size_t kSteps = 150;
+/// Streams of a thread at a time.
+constexpr std::size_t kLanes = 4;
 /// Long enough that workers copy it, and longer than a slice.
 constexpr std::size_t kBytes = 384 << 10;
 constexpr auto kPatience = std::chrono::seconds(120);
@@ -51,7 +53,7 @@ struct Counts {
 };
 
 bool planted() {
-    const char* plant = std::getenv("GPUIO_STRESS_PLANT");
+    const char* plant = std::getenv("REQUESTS_STRESS_PLANT");
     return plant != nullptr && std::string_view(plant) == "early-look";
 }
 
@@ -75,22 +77,35 @@ struct Round {
     std::vector<Event> events;
 };
 
+using Memory = std::vector<std::byte>;
+
+/// A stream with memory that it alone writes to: between streams there would be no order. The
+/// memory outlives the stream, as its requests do.
+struct Lane {
+    explicit Lane(const Context& context)
+        : memory(std::make_unique<Memory>(kBytes)), stream(context),
+          to(MemoryRegion::host(context, std::span(*memory))) {}
+
+    std::unique_ptr<Memory> memory;
+    std::optional<Stream> stream;
+    MemoryRegion to;
+};
+
 /// One thread's doings. Its memory outlives the round's context.
 class Actor {
 public:
     Actor(Round& round, std::uint64_t seed)
         : round_(&round), counts_(round.counts), random_(seed),
           from_(MemoryRegion::host(round.context, std::span(source_))),
-          to_(MemoryRegion::host(round.context, std::span(target_))),
           looked_at_(MemoryRegion::host(round.context, std::span(checked_))) {
         source_.assign(source_.size(), static_cast<std::byte>(seed));
-        streams_.emplace_back(round.context);
+        lanes_.emplace_back(round.context);
     }
 
     void run() {
         for (std::size_t k = 0; k < kSteps; ++k) step();
         // Nothing of the context is kept but what has to end with it.
-        streams_.clear();
+        for (Lane& lane : lanes_) lane.stream.reset();
         round_ = nullptr;
     }
 
@@ -108,7 +123,8 @@ public:
 
 private:
     std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
-    const Stream& stream() { return streams_[below(streams_.size())]; }
+    /// One of the latest.
+    Lane& lane() { return lanes_[lanes_.size() - 1 - below(std::min(lanes_.size(), kLanes))]; }
     const Event& event() { return round_->events[below(round_->events.size())]; }
 
     void step() {
@@ -116,11 +132,11 @@ private:
             case 0: return look();
             case 1: return cancel();
             case 2: return wait();
-            case 3: return change_streams();
+            case 3: return change_lanes();
             case 4: return mark();
             case 5: return figures();
             case 6: return batch();
-            case 7: return (void)take(stream().fetch_add(to_, 1));
+            case 7: return add();
             case 8: return call_back();
             default: return transfer();
         }
@@ -138,30 +154,37 @@ private:
         gpuio::SubmitOptions options;
         options.priority = static_cast<gpuio::Priority>(below(6));
         const MemoryRegion& file = *round_->file;
+        const Lane& on = lane();
         switch (below(3)) {
-            case 0: take(stream().read({file, at}, {to_, at}, length, options)); break;
-            case 1: take(stream().write({from_, at}, {file, at}, length, options)); break;
-            default: take(stream().copy({from_, at}, {to_, at}, length, options));
+            case 0: take(on.stream->read({file, at}, {on.to, at}, length, options)); break;
+            case 1: take(on.stream->write({from_, at}, {file, at}, length, options)); break;
+            default: take(on.stream->copy({from_, at}, {on.to, at}, length, options));
         }
     }
 
+    void add() {
+        const Lane& on = lane();
+        take(on.stream->fetch_add(on.to, 1));
+    }
+
     void batch() {
+        const Lane& on = lane();
         std::vector<gpuio::BatchPart> parts;
         for (std::size_t k = 0; k < 8; ++k) {
             const std::uint64_t at = 4096 * below(16);
             if (below(2) == 0) {
-                parts.push_back(gpuio::BatchPart::read({*round_->file, at}, {to_, at}, 6000));
+                parts.push_back(gpuio::BatchPart::read({*round_->file, at}, {on.to, at}, 6000));
             } else {
                 parts.push_back(gpuio::BatchPart::write({from_, at}, {*round_->file, at}, 6000));
             }
         }
-        take(stream().batch(parts));
+        take(on.stream->batch(parts));
     }
 
     /// Copies, waits, and looks.
     void look() {
         checked_.assign(checked_.size(), std::byte{0});
-        const Request& copy = take(stream().copy(from_, looked_at_, kBytes));
+        const Request& copy = take(lane().stream->copy(from_, looked_at_, kBytes));
         if (planted()) seen_ = checked_[kBytes / 2];
         ASSERT_TRUE(copy.wait_for(kPatience));
         if (copy.status() != gpuio::Status::kCompleted) return;
@@ -171,14 +194,18 @@ private:
 
     void cancel() {
         if (requests_.empty()) return;
-        requests_[requests_.size() - 1 - below(std::min<std::size_t>(requests_.size(), 5))].cancel();
+        const std::uint64_t back = below(std::min<std::size_t>(requests_.size(), 5));
+        requests_[requests_.size() - 1 - back].cancel();
     }
 
     /// Others record the same event and wait for it, too.
     void mark() {
         try {
-            if (below(2) == 0) event().record(stream());
-            else stream().wait(event());
+            if (below(2) == 0) {
+                event().record(*lane().stream);
+            } else {
+                lane().stream->wait(event());
+            }
         } catch (const gpuio::Error& error) {
             EXPECT_EQ(error.code(), gpuio::ErrorCode::kBusy) << error.what();
         }
@@ -195,7 +222,8 @@ private:
         ++counts_.callbacks_wanted;
         const auto data = std::make_shared<std::vector<int>>(16, 1);
         Counts& counts = counts_;
-        take(stream().copy(from_, to_, 4096 + below(kBytes - 4096)))
+        const Lane& on = lane();
+        take(on.stream->copy(from_, on.to, 4096 + below(kBytes - 4096)))
             .on_complete([&counts, data](const Request& self) {
                 EXPECT_TRUE(self.ended());
                 (*data)[3] = 2;
@@ -209,19 +237,18 @@ private:
     }
 
     /// Streams go while their requests run.
-    void change_streams() {
-        streams_.emplace_back(round_->context);
-        if (streams_.size() > 4) streams_.erase(streams_.begin());
+    void change_lanes() {
+        lanes_.emplace_back(round_->context);
+        if (lanes_.size() > kLanes) lanes_[lanes_.size() - 1 - kLanes].stream.reset();
     }
 
     Round* round_;
     Counts& counts_;
     std::mt19937_64 random_;
-    std::vector<std::byte> source_ = std::vector<std::byte>(kBytes), target_ = source_,
-                           checked_ = source_;
-    MemoryRegion from_, to_, looked_at_;
+    Memory source_ = Memory(kBytes), checked_ = source_;
+    MemoryRegion from_, looked_at_;
     std::byte seen_{};
-    std::vector<Stream> streams_;
+    std::vector<Lane> lanes_;
     std::vector<Request> requests_;
 };
 
@@ -246,7 +273,7 @@ void run_round(const std::string& uri, std::uint64_t seed, Counts& counts) {
 }
 
 TEST(RequestsStress, OfSeveralThreadsAllEnd) {
-    const char* wanted = std::getenv("GPUIO_STRESS_SECONDS");
+    const char* wanted = std::getenv("REQUESTS_STRESS_SECONDS");
     const auto time = std::chrono::seconds(wanted == nullptr ? 5 : std::atoi(wanted));
     test::Scratch scratch;
     scratch.write("data", test::random_bytes(kBytes));

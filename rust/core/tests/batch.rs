@@ -226,7 +226,8 @@ proptest! {
         for (index, operation) in (0..).zip(&plan.operations) {
             let from = from.min(operation.length_bytes - 1);
             let runs = plan.runs_of(index, from..operation.length_bytes);
-            prop_assert_eq!((runs[0].start, runs[runs.len() - 1].end), (from, operation.length_bytes));
+            prop_assert_eq!(runs[0].start, from);
+            prop_assert_eq!(runs[runs.len() - 1].end, operation.length_bytes);
             prop_assert!(runs.windows(2).all(|pair| pair[0].end == pair[1].start));
             for it in plan.scatters_of(index) {
                 let (first, end) = (it.operation_offset, it.operation_offset + it.length_bytes);

@@ -1,5 +1,5 @@
-//! A batch leaves what its parts would in the order of the list, also where they overlap; and in its
-//! stream it has its place.
+//! A batch leaves what its parts would in the order of the list, also where they overlap; and it
+//! has its place in its stream.
 
 use super::place::Kind;
 use super::plant::Planted;

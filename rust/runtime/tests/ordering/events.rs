@@ -1,5 +1,5 @@
-//! What a stream does after it has waited for an event comes after what was submitted before that was
-//! recorded; whatever the streams, and whatever they wait for themselves.
+//! What a stream does after it has waited for an event comes after what was submitted before that
+//! was recorded; whatever the streams, and whatever they wait for themselves.
 
 use super::place::Kind;
 use super::plant::Planted;

@@ -164,8 +164,8 @@ impl Bytes {
         }
     }
 
-    /// Checks what a batch left, and takes it over. Of parts that failed, each byte was moved or not.
-    /// Nothing else of its stream is in progress if it writes.
+    /// Checks what a batch left, and takes it over. Of parts that failed, each byte was moved or
+    /// not. Nothing else of its stream is in progress if it writes.
     pub fn check_parts(
         &mut self,
         parts: &[BatchPart],

@@ -6,12 +6,12 @@
 //! overlapping; no piece is spread over two operations.
 //!
 //! **Order.** A batch does what its parts would do one after the other, in the order of the list,
-//! also where they overlap in a resource or in memory. Parts that meet are of different *stages*, and
-//! a stage begins when the one before has ended; whether it went well does not matter, as in a
+//! also where they overlap in a resource or in memory. Parts that meet are of different *stages*,
+//! and a stage begins when the one before has ended; whether it went well does not matter, as in a
 //! stream. Within a stage there is no order, and nothing that would show one.
 //!
-//! **Failure.** A part fails if a byte of it cannot be moved, and only then: when an operation fails,
-//! its parts are tried again, each alone.
+//! **Failure.** A part fails if a byte of it cannot be moved, and only then: when an operation
+//! fails, its parts are tried again, each alone.
 
 mod plan;
 mod results;

@@ -1,7 +1,7 @@
 //! What of a batch has to wait for what.
 //!
-//! Two parts *meet* if they share bytes, of a resource or of memory, and one of them writes those. A
-//! part's stage is later than the stages of all parts before it in the list that it meets. So if
+//! Two parts *meet* if they share bytes, of a resource or of memory, and one of them writes those.
+//! A part's stage is later than the stages of all parts before it in the list that it meets. So if
 //! each stage ends before the next begins, the batch does what its list says.
 
 use super::plan::BatchPart;
@@ -20,7 +20,8 @@ struct Access {
     writes: bool,
 }
 
-/// A part's accesses: to its resource, to its memory. What is read from one is written to the other.
+/// A part's accesses, to its resource and to its memory: what it reads from one it writes to the
+/// other.
 fn accesses(part: &BatchPart) -> [Access; 2] {
     let writes_resource = part.kind == RequestKind::Write;
     let access = |space, first, writes| Access {

@@ -37,9 +37,9 @@ pub struct Slice {
     pub src_offset: u64,
     /// Where the bytes go to.
     pub dst: RegionId,
-    /// First byte in `dst`. Of a batch, which memory the bytes are for
-    /// [`Scheduler::batch_plan`](super::Scheduler::batch_plan) says; on that side, this is the first
-    /// byte of the operation.
+    /// First byte in `dst`. Of a batch, [`Scheduler::batch_plan`](super::Scheduler::batch_plan)
+    /// says which memory the bytes are for; on that side, offsets are counted from the operation's
+    /// first byte.
     pub dst_offset: u64,
     /// How many.
     pub length_bytes: u64,

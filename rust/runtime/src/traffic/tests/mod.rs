@@ -1,6 +1,8 @@
-//! Traffic over an engine that does what a test wants. `random` mixes everything and plants bugs.
+//! Traffic over an engine that does what a test wants. `random` mixes everything and plants bugs;
+//! `ordering` compares what is left with what one thing after the other would leave.
 
 mod engine;
+mod ordering;
 mod random;
 
 use self::engine::{byte_of, FakeEngine};
