@@ -40,10 +40,14 @@ struct Task {
 
 class Coroutine : public ::testing::Test {
 protected:
-    Coroutine() : bytes_(test::random_bytes(kBytes)) { scratch_.write("data", bytes_); }
+    static test::Bytes written_to(test::Scratch& scratch) {
+        test::Bytes bytes = test::random_bytes(kBytes);
+        scratch.write("data", bytes);
+        return bytes;
+    }
 
     test::Scratch scratch_;
-    test::Bytes bytes_, memory_ = test::Bytes(kBytes);
+    test::Bytes bytes_ = written_to(scratch_), memory_ = test::Bytes(kBytes);
     Context context_{test::host_config(4096)};
     MemoryRegion file_ = MemoryRegion::open(context_, scratch_.uri("data"));
     MemoryRegion here_ = MemoryRegion::host(context_, std::span(memory_));
