@@ -37,6 +37,12 @@ pub mod ffi {
         value: String,
     }
 
+    /// An array that was opened: as kernels see it, and which way its bytes go.
+    struct Opened {
+        view: View,
+        path: String,
+    }
+
     /// The parts of the configuration in force that C++ needs.
     #[derive(Default)]
     struct Effective {
@@ -120,8 +126,9 @@ pub mod ffi {
         compare: u64,
     }
 
-    /// One read of a batch.
-    struct BatchRead {
+    /// One read or write of a batch.
+    struct BatchPart {
+        kind: i32,
         src: u32,
         src_offset: u64,
         dst: u32,
@@ -228,7 +235,7 @@ pub mod ffi {
         ) -> Box<RequestSlot>;
         fn batch_submit(
             context: &ContextSlot,
-            parts: &[BatchRead],
+            parts: &[BatchPart],
             options: &SubmitOptions,
             status: &mut Status,
         ) -> Box<RequestSlot>;
@@ -249,7 +256,7 @@ pub mod ffi {
         type ContextSlot;
         type ArraySlot;
 
-        fn context_open(settings: &Vec<Setting>, status: &mut Status) -> Box<ContextSlot>;
+        fn context_open(settings: &[Setting], status: &mut Status) -> Box<ContextSlot>;
         fn config_of(context: &ContextSlot) -> Effective;
         fn device_of(context: &ContextSlot) -> DeviceInfo;
         fn list_devices(status: &mut Status) -> Vec<DeviceInfo>;
@@ -268,8 +275,7 @@ pub mod ffi {
             element_count: u64,
             element_bytes: u64,
             writable: bool,
-            view: &mut View,
-            path: &mut String,
+            opened: &mut Opened,
             status: &mut Status,
         ) -> Box<ArraySlot>;
         fn array_close(array: &mut ArraySlot, status: &mut Status);

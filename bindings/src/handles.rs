@@ -1,6 +1,6 @@
 //! What C++ holds: a context, an array. Empty slots stand for what could not be made.
 
-use crate::ffi::{DeviceInfo, Effective, Setting, Stats, Status, View};
+use crate::ffi::{DeviceInfo, Effective, Opened, Setting, Stats, Status, View};
 use crate::guard::guard;
 use gpuio_core::config::{Config, ConfigLayer};
 use gpuio_core::{Error, ErrorCode, Result};
@@ -38,7 +38,7 @@ pub fn gone(what: &str) -> Error {
 }
 
 /// Makes a context from settings in code, the environment and the configuration file.
-pub fn context_open(settings: &Vec<Setting>, status: &mut Status) -> Box<ContextSlot> {
+pub fn context_open(settings: &[Setting], status: &mut Status) -> Box<ContextSlot> {
     guard(status, || {
         let pairs = settings
             .iter()
@@ -161,15 +161,14 @@ pub fn array_open(
     element_count: u64,
     element_bytes: u64,
     writable: bool,
-    view: &mut View,
-    path: &mut String,
+    opened: &mut Opened,
     status: &mut Status,
 ) -> Box<ArraySlot> {
     guard(status, || {
         let context = context.get()?;
         let array = context.open(uri_text(uri)?, element_count, element_bytes, writable)?;
-        *view = view_of(&array.opened.view);
-        *path = array.opened.path.clone();
+        opened.view = view_of(&array.opened.view);
+        opened.path.clone_from(&array.opened.path);
         Ok(Box::new(ArraySlot(Some((Arc::clone(context), array)))))
     })
 }

@@ -2,7 +2,7 @@
 //! be made.
 
 use crate::ffi;
-use crate::ffi::{BatchRead, Completion, RequestSpec, Status, SubmitOptions};
+use crate::ffi::{BatchPart, Completion, RequestSpec, Status, SubmitOptions};
 use crate::guard::{guard, status_of};
 use crate::handles::{gone, uri_text, ArraySlot, ContextSlot};
 use cxx::UniquePtr;
@@ -203,6 +203,14 @@ fn options_of(options: &SubmitOptions) -> Result<requests::SubmitOptions> {
     })
 }
 
+fn kind_of(number: i32) -> Result<RequestKind> {
+    let kind = usize::try_from(number)
+        .ok()
+        .and_then(|it| RequestKind::ALL.get(it));
+    let unknown = || refuse("submit", format!("there is no request type {number}"));
+    kind.copied().map_or_else(unknown, Ok)
+}
+
 /// Submits a request.
 pub fn request_submit(
     context: &ContextSlot,
@@ -211,14 +219,8 @@ pub fn request_submit(
     status: &mut Status,
 ) -> Box<RequestSlot> {
     guard(status, || {
-        let kind = usize::try_from(spec.kind)
-            .ok()
-            .and_then(|it| RequestKind::ALL.get(it));
-        let Some(&kind) = kind else {
-            return refuse("submit", format!("there is no request type {}", spec.kind));
-        };
         let request = context.get()?.requests().submit(&requests::RequestSpec {
-            kind,
+            kind: kind_of(spec.kind)?,
             src: RegionId(spec.src),
             src_offset: spec.src_offset,
             dst: RegionId(spec.dst),
@@ -235,21 +237,22 @@ pub fn request_submit(
 /// Submits a batch.
 pub fn batch_submit(
     context: &ContextSlot,
-    parts: &[BatchRead],
+    parts: &[BatchPart],
     options: &SubmitOptions,
     status: &mut Status,
 ) -> Box<RequestSlot> {
     guard(status, || {
-        let parts: Vec<requests::BatchRead> = parts
-            .iter()
-            .map(|part| requests::BatchRead {
+        let part = |part: &BatchPart| {
+            Ok(requests::BatchPart {
+                kind: kind_of(part.kind)?,
                 src: RegionId(part.src),
                 src_offset: part.src_offset,
                 dst: RegionId(part.dst),
                 dst_offset: part.dst_offset,
                 length_bytes: part.length,
             })
-            .collect();
+        };
+        let parts = parts.iter().map(part).collect::<Result<Vec<_>>>()?;
         let requests = context.get()?.requests();
         let request = requests.submit_batch(&parts, options_of(options)?)?;
         Ok(Box::new(RequestSlot(Some(request))))

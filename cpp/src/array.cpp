@@ -30,8 +30,7 @@ device::ArrayView view_of(const bridge::View& view) {
 rust::Box<bridge::ArraySlot> open_core(ContextImpl& context, std::string_view uri,
                                        std::uint64_t element_count, std::uint64_t element_bytes,
                                        bool writable, device::ArrayView& view, std::string& path) {
-    bridge::View raw{};
-    rust::String active;
+    bridge::Opened opened{};
     // Memory of a GPU is allocated, and by the service: meanwhile it answers no kernel.
     std::shared_lock<std::shared_mutex> quiet;
     if (context.stream() != nullptr) quiet = context.without_kernels();
@@ -39,10 +38,10 @@ rust::Box<bridge::ArraySlot> open_core(ContextImpl& context, std::string_view ur
     const rust::Slice<const std::uint8_t> text(reinterpret_cast<const std::uint8_t*>(uri.data()),
                                                uri.size());
     auto core = bridge::array_open(context.core(), text, element_count, element_bytes, writable,
-                                   raw, active, status);
+                                   opened, status);
     check(status);
-    view = view_of(raw);
-    path = std::string(active);
+    view = view_of(opened.view);
+    path = std::string(opened.path);
     return core;
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gpuio-bindings/src/bridge.rs.h"
 #include "gpuio/detail/state.hpp"
@@ -24,7 +25,7 @@ public:
     void add(const char* name, const std::optional<T>& value) {
         if (value) entries_.push_back({name, to_text(*value)});
     }
-    rust::Vec<bridge::Setting>& entries() { return entries_; }
+    std::vector<bridge::Setting>& entries() { return entries_; }
 
 private:
     static std::string to_text(const std::string& text) { return text; }
@@ -54,10 +55,10 @@ private:
         return std::to_string(value);
     }
 
-    rust::Vec<bridge::Setting> entries_;
+    std::vector<bridge::Setting> entries_;
 };
 
-rust::Vec<bridge::Setting> settings_of(const Config& config) {
+std::vector<bridge::Setting> settings_of(const Config& config) {
     Settings settings;
     settings.add("api_version", config.api_version);
     settings.add("flags", config.flags);
@@ -101,7 +102,8 @@ DeviceInfo info_of(const bridge::DeviceInfo& info) {
 
 rust::Box<bridge::ContextSlot> open_core(const Config& config) {
     bridge::Status status;
-    auto core = bridge::context_open(settings_of(config), status);
+    const std::vector<bridge::Setting> settings = settings_of(config);
+    auto core = bridge::context_open({settings.data(), settings.size()}, status);
     check(status);
     return core;
 }

@@ -250,14 +250,14 @@ std::shared_ptr<RequestState> RequestState::submit(ContextState& context,
 std::shared_ptr<RequestState> RequestState::submit_batch(ContextState& context,
                                                          std::span<const PartSpec> parts,
                                                          const OptionsSpec& options) {
-    std::vector<bridge::BatchRead> reads;
-    reads.reserve(parts.size());
+    std::vector<bridge::BatchPart> batch;
+    batch.reserve(parts.size());
     for (const PartSpec& part : parts) {
-        reads.push_back({.src = part.src, .src_offset = part.src_offset, .dst = part.dst,
-                         .dst_offset = part.dst_offset, .length = part.length});
+        batch.push_back({.kind = part.type, .src = part.src, .src_offset = part.src_offset,
+                         .dst = part.dst, .dst_offset = part.dst_offset, .length = part.length});
     }
     return made<RequestImpl>([&](bridge::Status& status) {
-        return bridge::batch_submit(core_of(context), {reads.data(), reads.size()},
+        return bridge::batch_submit(core_of(context), {batch.data(), batch.size()},
                                     options_of(options), status);
     });
 }

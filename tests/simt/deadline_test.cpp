@@ -152,6 +152,27 @@ TEST(Deadline, DeadServiceFailsSoon) {
     }
 }
 
+// A lane's time may be over just after another has found the service gone: then that is the reason,
+// and it is not forgotten.
+TEST(Deadline, AGoneServiceIsNotTakenForASlowOne) {
+    for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+        SCOPED_TRACE(seed);
+        World world(seed, {1, 1, 1}, stalled_until(kNeverUs));
+        world.run([&] {
+            const gpuio::device::Cache& cache = world.machine.cache;
+            gpuio::device::Deadline deadline(cache);
+            DeviceError why{};
+            EXPECT_FALSE(deadline.passed(false, &why));
+            world.machine.error.stalled = gpuio::device::kServiceGone;
+            Scheduler::current().sleep_ns(1000 * (kTimeoutUs + 1));
+            EXPECT_TRUE(deadline.passed(false, &why));
+            EXPECT_EQ(why, DeviceError::kGeneral);
+            world.scheduler.progressed();
+        });
+        EXPECT_EQ(world.machine.error.stalled, gpuio::device::kServiceGone);
+    }
+}
+
 TEST(Deadline, MappedArrayNeedsNoHost) {
     for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
         SCOPED_TRACE(seed);

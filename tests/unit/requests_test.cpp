@@ -189,6 +189,35 @@ TEST_F(Requests, FailByThePartsTheyAreOf) {
     EXPECT_EQ(std::memcmp(buffer.data() + 2048, bytes_.data() + 4096, 1024), 0);
 }
 
+TEST_F(Requests, InABatchDoWhatTheirListSays) {
+    test::Bytes memory = test::random_bytes(8192, 5);
+    const test::Bytes before = memory;
+    const MemoryRegion disk = file(), here = MemoryRegion::host(context_, span(memory));
+    using Part = gpuio::BatchPart;
+    // Two writes over one another, a read of both, a write of what was read.
+    const Request batch = Stream(context_).batch(std::vector<Part>{
+        Part::write({here, 0}, {disk, 1000}, 600), Part::write({here, 600}, {disk, 1300}, 600),
+        Part::read({disk, 1000}, {here, 4096}, 900), Part::write({here, 4096}, {disk, 50'000}, 900),
+        Part::read({disk, 1000}, {here, 6000}, 900)});
+    batch.wait();
+    EXPECT_EQ(batch.bytes_completed(), 600u + 600 + 900 + 900) << "both read the same bytes";
+    for (const gpuio::Result<void>& part : batch.parts()) EXPECT_TRUE(part);
+    test::Bytes expected(before.begin(), before.begin() + 300);
+    expected.insert(expected.end(), before.begin() + 600, before.begin() + 1200);
+    EXPECT_EQ(std::memcmp(memory.data() + 4096, expected.data(), 900), 0);
+    EXPECT_EQ(std::memcmp(memory.data() + 6000, expected.data(), 900), 0);
+    test::Bytes stored(900);
+    const MemoryRegion to = MemoryRegion::host(context_, span(stored));
+    Stream(context_).read({disk, 50'000}, to, 900).wait();
+    EXPECT_EQ(stored, expected);
+    const MemoryRegion fixed = MemoryRegion::open(context_, scratch_.uri("data"));
+    EXPECT_GPUIO_ERROR(
+        Stream(context_).batch(std::vector<Part>{Part::write({here, 0}, {fixed, 0}, 16)}),
+        ErrorCode::kPermission);
+    EXPECT_GPUIO_ERROR(Stream(context_).batch(std::vector<Part>{Part::write(disk, here, 16)}),
+                       ErrorCode::kInvalidArgument, "part 0");
+}
+
 TEST_F(Requests, CallBackAndFulfilFutures) {
     test::Bytes buffer(kBytes);
     const MemoryRegion from = file(), to = MemoryRegion::host(context_, span(buffer));

@@ -55,8 +55,23 @@ struct Place {
     std::uint64_t offset;  ///< bytes from the region's first
 };
 
-/// One read of a batch: a resource to host memory. The memory of parts must not overlap.
+/// One read of a batch: a resource to host memory.
 struct BatchRead {
+    Place from;
+    Place to;
+    std::uint64_t length;
+};
+
+/// One part of a batch: `read` from a resource to host memory, or `write` the other way.
+struct BatchPart {
+    static BatchPart read(const Place& from, const Place& to, std::uint64_t length) {
+        return {RequestType::kRead, from, to, length};
+    }
+    static BatchPart write(const Place& from, const Place& to, std::uint64_t length) {
+        return {RequestType::kWrite, from, to, length};
+    }
+
+    RequestType type;
     Place from;
     Place to;
     std::uint64_t length;
@@ -109,15 +124,26 @@ public:
         return submit({RequestType::kAtomicCmpSwap, target, target, 8, operand, compare}, options);
     }
 
-    /// Reads many places as one request: sorted by address, neighbours and overlaps read together.
-    /// A part fails only if bytes of its own do; see `Request::parts`.
+    /// Reads and writes many places as one request: sorted by address, neighbours moved together,
+    /// bytes that several parts read once. It leaves what the parts would one after the other, in
+    /// this order, also where they overlap in a region or in memory: those that do wait for each
+    /// other, the others do not. (A file that was opened twice counts as two.) A part fails only if
+    /// bytes of its own do, and the others go on; see `Request::parts`.
+    Request batch(std::span<const BatchPart> parts, const SubmitOptions& options = {}) const {
+        std::vector<detail::PartSpec> specs;
+        specs.reserve(parts.size());
+        for (const BatchPart& part : parts) {
+            specs.push_back(part_spec(part.type, part.from, part.to, part.length));
+        }
+        return Request(detail::RequestState::submit_batch(*context_.state(), specs, spec(options)));
+    }
+
+    /// The same of reads alone.
     Request read_batch(std::span<const BatchRead> parts, const SubmitOptions& options = {}) const {
         std::vector<detail::PartSpec> specs;
         specs.reserve(parts.size());
         for (const BatchRead& part : parts) {
-            detail::check_target(part.to.region.writable());
-            specs.push_back({part.from.region.id(), part.from.offset, part.to.region.id(),
-                             part.to.offset, part.length});
+            specs.push_back(part_spec(RequestType::kRead, part.from, part.to, part.length));
         }
         return Request(detail::RequestState::submit_batch(*context_.state(), specs, spec(options)));
     }
@@ -153,6 +179,13 @@ private:
             {static_cast<int>(order.type), order.from.region.id(), order.from.offset,
              order.to.region.id(), order.to.offset, order.length, order.operand, order.compare},
             spec(options)));
+    }
+
+    static detail::PartSpec part_spec(RequestType type, const Place& from, const Place& to,
+                                      std::uint64_t length) {
+        detail::check_target(to.region.writable());
+        return {static_cast<int>(type), from.region.id(), from.offset, to.region.id(), to.offset,
+                length};
     }
 
     detail::OptionsSpec spec(const SubmitOptions& options) const {

@@ -32,6 +32,7 @@ struct TransferSpec {
 };
 
 struct PartSpec {
+    int type;
     std::uint32_t src;
     std::uint64_t src_offset;
     std::uint32_t dst;

@@ -74,7 +74,7 @@ struct StickyError {
 static_assert(sizeof(StickyError) == 64);
 
 /// `StickyError::stalled`. Unless it is `kNotStalled`, waits that begin fail at once; if the
-/// service is gone, those under way end, too.
+/// service is gone, those under way end, too. It only grows until the host resets it.
 inline constexpr std::uint64_t kNotStalled = 0;
 inline constexpr std::uint64_t kTimedOut = 1;
 inline constexpr std::uint64_t kServiceGone = 2;

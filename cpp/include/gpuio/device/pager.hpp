@@ -51,7 +51,9 @@ public:
             return stop_if(true, why);
         }
         if (platform::now_us() < end_us_) return false;
-        platform::store_relaxed(&cache_.error->stalled, kTimedOut);
+        // Another lane may have found the service gone meanwhile, which says more, and stays.
+        std::uint64_t not_stalled = kNotStalled;
+        platform::compare_exchange(&cache_.error->stalled, not_stalled, kTimedOut);
         return stop_if(true, why);
     }
 

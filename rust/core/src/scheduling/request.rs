@@ -19,7 +19,7 @@ pub enum RequestKind {
     AtomicCmpSwap = 3,
     /// Adds to eight bytes.
     AtomicFetchAdd = 4,
-    /// Many reads as one request; see [`batch`](super::batch).
+    /// Many reads and writes as one request; see [`batch`](super::batch).
     Batch = 5,
 }
 
@@ -48,7 +48,7 @@ impl RequestKind {
             Self::Copy => "copy",
             Self::AtomicCmpSwap => "compare and swap",
             Self::AtomicFetchAdd => "fetch and add",
-            Self::Batch => "read batch",
+            Self::Batch => "carry out a batch",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is refused at once.
 
 use super::region::{Place, RegionKind, RegionState};
-use super::spec::{BatchRead, RequestSpec, SubmitOptions};
+use super::spec::{BatchPart, RequestSpec, SubmitOptions};
 use super::state::{Order, Part, Side};
 use super::Shared;
 use gpuio_core::limits::{MAX_BATCH_PARTS, MAX_FILE_OFFSET};
@@ -163,31 +163,19 @@ fn check_writable(kind: RequestKind, region: &RegionState) -> Result<()> {
 }
 
 /// A batch, checked.
-pub fn batch(shared: &Shared, parts: &[BatchRead], options: SubmitOptions) -> Result<Order> {
+pub fn batch(shared: &Shared, parts: &[BatchPart], options: SubmitOptions) -> Result<Order> {
     let kind = RequestKind::Batch;
     if parts.is_empty() || parts.len() > MAX_BATCH_PARTS {
         let message = format!("{} parts; a batch has 1 to {MAX_BATCH_PARTS}", parts.len());
         return refuse(kind, message);
     }
     let mut checked = Vec::with_capacity(parts.len());
-    let mut queue = None;
     for (index, part) in parts.iter().enumerate() {
         let name = |error: Error| Error {
             message: format!("part {index}: {}", error.message),
             ..error
         };
-        let part = self::part(shared, part).map_err(name)?;
-        let Place::Resource { queue: own, .. } = part.src.region.place else {
-            return refuse(kind, format!("part {index} does not read from a resource"));
-        };
-        if *queue.get_or_insert(own) != own {
-            let message = format!(
-                "part {index} reads from another storage device than those before it; submit a \
-                 batch for each"
-            );
-            return refuse(kind, message);
-        }
-        checked.push(part);
+        checked.push(self::part(shared, part).map_err(name)?);
     }
     let sides = (checked[0].src.clone(), checked[0].dst.clone());
     // Only a figure: each part is in range, and the plan bounds their number.
@@ -199,19 +187,26 @@ pub fn batch(shared: &Shared, parts: &[BatchRead], options: SubmitOptions) -> Re
     })
 }
 
-fn part(shared: &Shared, part: &BatchRead) -> Result<Part> {
-    let (kind, length_bytes) = (RequestKind::Batch, part.length_bytes);
+fn part(shared: &Shared, part: &BatchPart) -> Result<Part> {
+    let (kind, length_bytes) = (part.kind, part.length_bytes);
     if length_bytes == 0 {
         return refuse(kind, "the length is 0; ask for at least one byte");
     }
     let src = side(shared, kind, part.src, part.src_offset, length_bytes)?;
     let dst = side(shared, kind, part.dst, part.dst_offset, length_bytes)?;
-    match dst.region.place {
-        Place::Memory(_) => Ok(Part {
-            src,
-            dst,
-            length_bytes,
-        }),
-        _ => refuse(kind, "a batch reads to host memory"),
+    match (kind, src.region.place, dst.region.place) {
+        (RequestKind::Read, Place::Resource { .. }, Place::Memory(_))
+        | (RequestKind::Write, Place::Memory(_), Place::Resource { .. }) => {}
+        _ => {
+            let message = "a batch reads from resources to host memory, and writes the other way";
+            return refuse(kind, message);
+        }
     }
+    check_writable(kind, &dst.region)?;
+    Ok(Part {
+        kind,
+        src,
+        dst,
+        length_bytes,
+    })
 }

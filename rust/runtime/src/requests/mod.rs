@@ -35,7 +35,7 @@ pub use gpuio_core::scheduling::{
 pub use handle::RequestHandle;
 pub use region::{Region, RegionKind};
 pub(crate) use shared::Shared;
-pub use spec::{BatchRead, RequestSpec, SubmitOptions};
+pub use spec::{BatchPart, RequestSpec, SubmitOptions};
 pub(crate) use state::RequestState;
 pub use streams::{Event, Stream};
 
@@ -232,16 +232,19 @@ impl Requests {
         self.accept(order, spec.options.on_full)
     }
 
-    /// Submits reads as one request that ends when all have: neighbours are read together, bytes
-    /// that several parts want once. A part fails if bytes of its own cannot be read; see
-    /// [`RequestHandle::part_results`].
+    /// Submits reads and writes as one request that ends when all have: neighbours are moved
+    /// together, bytes that several parts read once. It leaves what the parts would one after the
+    /// other, in this order, also where they overlap: those that do, in a region or in memory, wait
+    /// for each other, the others do not. (Of a resource that was opened twice, it does not see
+    /// that both are the same.) A part fails if bytes of its own cannot be moved, and takes no
+    /// other with it; see [`RequestHandle::part_results`].
     ///
     /// # Errors
-    /// As [`Requests::submit`]; `InvalidArgument` for no part or more than 65,536, parts that read
-    /// from several storage devices, parts that are not from resources to host memory.
+    /// As [`Requests::submit`]; `InvalidArgument` for no part or more than 65,536, parts that are
+    /// not between a resource and host memory.
     pub fn submit_batch(
         self: &Arc<Self>,
-        parts: &[BatchRead],
+        parts: &[BatchPart],
         options: SubmitOptions,
     ) -> Result<RequestHandle> {
         let order = check::batch(&self.shared, parts, options)?;

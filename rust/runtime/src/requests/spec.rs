@@ -114,17 +114,47 @@ impl RequestSpec {
     }
 }
 
-/// One read of a batch: from a resource to host memory. The memory of two parts must not overlap.
+/// One part of a batch: from a resource to host memory, or the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchRead {
-    /// A resource; all parts of a batch read from the same storage device.
+pub struct BatchPart {
+    /// READ or WRITE.
+    pub kind: RequestKind,
+    /// Where the bytes come from.
     pub src: RegionId,
     /// First byte in `src`.
     pub src_offset: u64,
-    /// Host memory.
+    /// Where the bytes go to.
     pub dst: RegionId,
     /// First byte in `dst`.
     pub dst_offset: u64,
     /// How many; at least 1.
     pub length_bytes: u64,
+}
+
+impl BatchPart {
+    fn new(
+        kind: RequestKind,
+        (src, src_offset): (RegionId, u64),
+        (dst, dst_offset): (RegionId, u64),
+        length_bytes: u64,
+    ) -> Self {
+        Self {
+            kind,
+            src,
+            src_offset,
+            dst,
+            dst_offset,
+            length_bytes,
+        }
+    }
+
+    /// Reads from a resource to host memory.
+    pub fn read(src: (RegionId, u64), dst: (RegionId, u64), length_bytes: u64) -> Self {
+        Self::new(RequestKind::Read, src, dst, length_bytes)
+    }
+
+    /// Writes host memory to a resource.
+    pub fn write(src: (RegionId, u64), dst: (RegionId, u64), length_bytes: u64) -> Self {
+        Self::new(RequestKind::Write, src, dst, length_bytes)
+    }
 }

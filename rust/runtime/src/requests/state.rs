@@ -22,8 +22,9 @@ pub struct Side {
     pub offset: u64,
 }
 
-/// One read of a batch.
+/// One read or write of a batch.
 pub struct Part {
+    pub kind: RequestKind,
     pub src: Side,
     pub dst: Side,
     pub length_bytes: u64,

@@ -28,7 +28,7 @@ use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_engines::engine::OpenOptions;
 use gpuio_memory::layout::StatisticsShard;
 use jobs::{BulkRead, BulkWrite, Close, Failure, Flush, Job, LoadPinned, Piece, Prefetch};
-use jobs::{Reply, Settle, Turn};
+use jobs::{Reply, Settle, Turn, JOB_CLASS};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -297,7 +297,7 @@ impl Service {
                 Box::new(BulkRead::new(core, array, first, length, pieces))
             }
             Command::Write(array, first, source, reply) => {
-                Box::new(BulkWrite::new(core, array, first, source, reply))
+                Box::new(BulkWrite::new(core, array, first, source, JOB_CLASS, reply))
             }
             Command::Prefetch(array, pages) => Box::new(Prefetch::new(core, array, pages)),
             Command::Settle(reply) => Box::new(Settle::new(reply)),

@@ -1,19 +1,18 @@
-//! Operations of a batch: read right into the memory of the parts, without a buffer between.
+//! Operations of a batch: right from or into the memory of the parts, without a buffer between.
 //!
 //! Where several parts want the same bytes, they are read into the first one's memory and copied
 //! to the others' from there.
 
-use super::errand::{Purpose, Target, Work};
+use super::errand::{Purpose, Work};
 use super::{Errand, Traffic};
 use gpuio_core::scheduling::batch::{BatchPart, BatchPlan, Scatter};
-use gpuio_core::scheduling::{Request, Slice};
+use gpuio_core::scheduling::{Request, RequestKind, Slice};
 use gpuio_core::Error;
-use gpuio_engines::engine::{Engine, MemorySpan};
+use gpuio_engines::engine::{Engine, MemorySpan, ResourceId};
 use std::ops::Range;
 
 impl<E: Engine, P: Purpose> Traffic<E, P> {
-    /// Starts a batch of reads as one errand. `dst` and `dst_offset` of the parts are not looked
-    /// at: the bytes of part `k` go to `targets[k]`.
+    /// Starts a batch as one errand. `memory` of the parts is their address in this process.
     ///
     /// # Errors
     /// The purpose comes back with what the scheduler said.
@@ -21,7 +20,6 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
         &mut self,
         request: Request,
         parts: Vec<BatchPart>,
-        targets: Vec<Target>,
         purpose: P,
         now_ns: u64,
     ) -> std::result::Result<Errand, (P, Error)> {
@@ -30,47 +28,47 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
             user_data: errand.number(),
             ..request
         };
-        // Offsets in a part's memory are counted from the part's first byte.
-        let parts = parts.into_iter().map(|part| BatchPart {
-            dst_offset: 0,
-            ..part
-        });
-        let (parts, work) = (parts.collect(), Work::Batch(targets));
-        self.submit(errand, request, work, purpose, parts, now_ns)
+        let writes = parts.iter().filter(|it| it.kind == RequestKind::Write);
+        let mut written: Vec<_> = writes.map(|it| ResourceId(it.resource.0)).collect();
+        written.sort_unstable_by_key(|it| it.0);
+        written.dedup();
+        self.submit(
+            errand,
+            request,
+            Work::Batch(written),
+            purpose,
+            parts,
+            now_ns,
+        )
     }
 }
 
 /// Calls `each` with the runs of the slice's bytes, in order: offset in the operation, length, and
-/// the address that they are read to.
-fn runs(
-    plan: &BatchPlan,
-    targets: &[Target],
-    slice: &Slice,
-    mut each: impl FnMut(Range<u64>, usize),
-) {
-    let (mut at, end) = (slice.dst_offset, slice.dst_offset + slice.length_bytes);
+/// the address of their memory.
+fn runs(plan: &BatchPlan, slice: &Slice, mut each: impl FnMut(Range<u64>, usize)) {
+    let mut at = slice.memory_offset();
+    let end = at + slice.length_bytes;
     // In order of their first byte, so each run belongs to the first that reaches beyond `at`.
     for scatter in plan.scatters_of(slice.operation) {
         let last = (scatter.operation_offset + scatter.length_bytes).min(end);
         if last <= at || scatter.operation_offset > at {
             continue;
         }
-        each(at..last, address(targets, scatter, at));
+        each(at..last, address(scatter, at));
         at = last;
     }
     debug_assert_eq!(at, end, "an operation has no gaps");
 }
 
-/// Where a byte of an operation lies in a part's memory.
-fn address(targets: &[Target], scatter: &Scatter, operation_offset: u64) -> usize {
-    let offset = scatter.dst_offset + operation_offset - scatter.operation_offset;
-    targets[scatter.part as usize] + offset as usize
+/// Where a byte of an operation lies in its part's memory.
+fn address(scatter: &Scatter, operation_offset: u64) -> usize {
+    (scatter.memory + operation_offset - scatter.operation_offset) as usize
 }
 
 /// The memory of a slice.
-pub(super) fn pieces(plan: &BatchPlan, targets: &[Target], slice: &Slice) -> Vec<MemorySpan> {
+pub(super) fn pieces(plan: &BatchPlan, slice: &Slice) -> Vec<MemorySpan> {
     let mut pieces: Vec<MemorySpan> = Vec::new();
-    runs(plan, targets, slice, |run, address| {
+    runs(plan, slice, |run, address| {
         let length_bytes = (run.end - run.start) as usize;
         match pieces.last_mut() {
             Some(last) if last.address + last.length_bytes == address => {
@@ -88,17 +86,17 @@ pub(super) fn pieces(plan: &BatchPlan, targets: &[Target], slice: &Slice) -> Vec
 }
 
 /// Copies the first `bytes` of a slice, which have been read, to all parts that want them. Takes no
-/// longer than filling the parts' memory byte by byte.
-pub(super) fn spread(plan: &BatchPlan, targets: &[Target], slice: &Slice, bytes: u64) {
+/// longer than filling the parts' memory byte by byte. What is written is of one part each.
+pub(super) fn spread(plan: &BatchPlan, slice: &Slice, bytes: u64) {
     let scatters = plan.scatters_of(slice.operation);
     let wanted: u64 = scatters.iter().map(|it| it.length_bytes).sum();
     let operation = &plan.operations[slice.operation as usize];
     if wanted == operation.length_bytes {
         return; // nothing is wanted twice
     }
-    let done = slice.dst_offset + bytes;
+    let done = slice.memory_offset() + bytes;
     let mut sources: Vec<(Range<u64>, usize)> = Vec::new();
-    runs(plan, targets, slice, |run, address| {
+    runs(plan, slice, |run, address| {
         if run.start < done {
             sources.push((run.start..run.end.min(done), address));
         }
@@ -111,7 +109,7 @@ pub(super) fn spread(plan: &BatchPlan, targets: &[Target], slice: &Slice, bytes:
             let first = scatter.operation_offset.max(run.start);
             let length = (scatter_end.min(run.end) - first) as usize;
             let from = source + (first - run.start) as usize;
-            let to = address(targets, scatter, first);
+            let to = address(scatter, first);
             if from != to {
                 // SAFETY: both lie in memory that the batch's owner keeps until it has ended.
                 unsafe { std::ptr::copy(from as *const u8, to as *mut u8, length) };

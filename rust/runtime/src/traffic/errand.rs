@@ -24,25 +24,31 @@ impl Errand {
     }
 }
 
-/// Where the bytes of a batch's part go to: an address in this process.
-pub type Target = usize;
-
 /// How an errand is carried out.
 #[derive(Debug)]
 pub enum Work {
     /// By the engine: reads from the resource `src`, or writes to `dst`. These are the pieces of
     /// memory, in order; only the last may have a capacity beyond its length.
     Transfer(TransferKind, Vec<MemorySpan>),
-    /// By the engine, into one piece for each part; the pieces do not overlap.
-    Batch(Vec<Target>),
+    /// By the engine, from or into memory that the plan of the batch names. These are the resources
+    /// that it writes to.
+    Batch(Vec<ResourceId>),
     /// By the owner: see [`Traffic::next_elsewhere`](super::Traffic::next_elsewhere).
     Elsewhere,
 }
 
 impl Work {
-    /// The resource that the engine writes to.
-    pub(super) fn written(&self, request: &Request) -> Option<ResourceId> {
-        self.writes().then_some(ResourceId(request.dst.0))
+    /// The resources that the engine writes to.
+    pub(super) fn written<'a>(
+        &'a self,
+        request: &Request,
+    ) -> impl Iterator<Item = ResourceId> + use<'a> {
+        let own = self.writes().then_some(ResourceId(request.dst.0));
+        let of_batch: &[ResourceId] = match self {
+            Self::Batch(written) => written,
+            _ => &[],
+        };
+        own.into_iter().chain(of_batch.iter().copied())
     }
 
     fn writes(&self) -> bool {

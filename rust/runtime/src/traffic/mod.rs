@@ -150,7 +150,7 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
         self.engine.close(resource);
     }
 
-    /// Starts an errand; `request.user_data` is not the caller's here. Of READ and BATCH, `src` is
+    /// Starts an errand; `request.user_data` is not the caller's here. Of READ, `src` is
     /// the number of the resource, of WRITE, `dst` is. Gives the errand's number.
     ///
     /// # Errors
@@ -191,8 +191,7 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
                 return Err((purpose, error));
             }
         };
-        let resource = work.written(&request);
-        if let Some(resource) = resource {
+        for resource in work.written(&request) {
             self.syncs.write_began(resource);
         }
         self.errands.insert(errand, id, request, work, purpose);
@@ -252,7 +251,7 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
             let Some(entry) = self.errands.take(errand) else {
                 continue; // accepted and shed before it had its place: impossible
             };
-            if let Some(resource) = entry.work.written(&entry.request) {
+            for resource in entry.work.written(&entry.request) {
                 self.syncs.write_ended(resource, entry.serial);
             }
             self.done.push_back(Done {

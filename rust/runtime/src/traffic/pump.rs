@@ -5,7 +5,7 @@ use super::errand::{Errand, Purpose, Work};
 use super::spans::part_of;
 use super::syncs::Syncs;
 use super::Traffic;
-use gpuio_core::scheduling::{Outcome, PriorityLevel, Slice, SliceId};
+use gpuio_core::scheduling::{Outcome, PriorityLevel, RequestKind, Slice, SliceId};
 use gpuio_core::{Error, Result};
 use gpuio_engines::engine::{Engine, ResourceId, Transfer, TransferKind};
 
@@ -71,10 +71,9 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
             if let Some(error) = &error {
                 entry.blamed = error.offset;
             }
-            if let (Work::Batch(targets), Some(plan)) =
-                (&entry.work, self.scheduler.batch_plan(entry.id))
+            if let (Work::Batch(_), Some(plan)) = (&entry.work, self.scheduler.batch_plan(entry.id))
             {
-                batch::spread(plan, targets, &flight.slice, bytes);
+                batch::spread(plan, &flight.slice, bytes);
             }
         }
         let random = &mut self.random;
@@ -117,10 +116,13 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
                 let first = slice.src_offset - request.src_offset;
                 (*kind, Some(part_of(pieces, first, slice.length_bytes)))
             }
-            Work::Batch(targets) => {
+            Work::Batch(_) => {
                 let plan = self.scheduler.batch_plan(entry.id);
-                let pieces = plan.map(|plan| batch::pieces(plan, targets, &slice));
-                (TransferKind::Read, pieces)
+                let kind = match slice.kind {
+                    RequestKind::Write => TransferKind::Write,
+                    _ => TransferKind::Read,
+                };
+                (kind, plan.map(|plan| batch::pieces(plan, &slice)))
             }
         };
         entry.purpose.began();

@@ -1,7 +1,9 @@
 //! Every kind of request, between all places there are.
 
-use super::support::{at, complete, context, pattern, Memory, TestFile};
-use gpuio_runtime::requests::{Region, RequestSpec, RequestStatus, Requests};
+use super::support::{at, complete, context, pattern, Memory, TestFile, LONG};
+use gpuio_runtime::requests::{
+    Region, RequestClass, RequestSpec, RequestStatus, Requests, SubmitOptions,
+};
 use std::sync::Arc;
 
 const LENGTH: usize = 3 << 20;
@@ -216,4 +218,35 @@ fn callbacks_run_once_in_order_and_a_panic_in_one_harms_nobody() {
     assert_eq!(calls.recv().unwrap().0, "late");
     assert!(calls.recv().is_err(), "each was called once");
     assert_eq!(requests.figures().unwrap().requests, 0);
+}
+
+/// What a request has read for it is as urgent as the request.
+#[test]
+fn pages_of_arrays_are_read_with_the_class_of_the_request() {
+    const LENGTH: u64 = 64 << 10;
+    for class in [RequestClass::InferenceRealtime, RequestClass::Background] {
+        let (context, file) = (context(), TestFile::new(&pattern(1, LENGTH as usize)));
+        let requests = context.requests();
+        let array = context.open(&file.uri(), LENGTH, 1, true).unwrap();
+        let region = requests.register_array(&array).unwrap();
+        let memory = Memory::new(&requests, vec![0; LENGTH as usize]);
+        let options = SubmitOptions {
+            class: Some(class),
+            ..SubmitOptions::default()
+        };
+        // In the middle of a page, which has to be read before it is written to.
+        let write = RequestSpec::write(memory.at(0), at(&region, 100), 200);
+        complete(&requests.submit(&write.with(options)).unwrap());
+        let read = RequestSpec::read(at(&region, LENGTH / 2), memory.at(0), LENGTH / 2);
+        complete(&requests.submit(&read.with(options)).unwrap());
+        let figures = requests.figures().unwrap().figures;
+        let submitted = |class| figures.class(class).submitted;
+        assert!(
+            submitted(class) > 3,
+            "two requests and their pages: {class:?}"
+        );
+        assert_eq!(submitted(class), figures.total(|it| it.submitted));
+        assert!(region.release(LONG));
+        context.close(&array).unwrap();
+    }
 }

@@ -4,7 +4,7 @@ use super::support::{at, complete, context, pattern, Memory, TestFile};
 use gpuio_core::scheduling::RegionId;
 use gpuio_core::ErrorCode;
 use gpuio_runtime::requests::{
-    BatchRead, RequestClass, RequestKind, RequestSpec, RequestStatus, Requests, StreamId,
+    BatchPart, RequestClass, RequestKind, RequestSpec, RequestStatus, Requests, StreamId,
     SubmitOptions,
 };
 use std::sync::Arc;
@@ -126,20 +126,15 @@ fn regions_and_batches_that_make_no_sense_are_refused() {
         .unwrap();
     let file = TestFile::new(&[1; 64]);
     let resource = requests.open_resource(&file.uri(), 0, false).unwrap();
-    let part = |src: RegionId, dst: RegionId, length_bytes| BatchRead {
-        src,
-        src_offset: 0,
-        dst,
-        dst_offset: 0,
-        length_bytes,
+    let part = |src: RegionId, dst: RegionId, length_bytes| {
+        BatchPart::read((src, 0), (dst, 0), length_bytes)
     };
     let good = part(resource.id(), memory.region.id(), 8);
     let too_many = vec![good; 65_537];
-    let batches: [&[BatchRead]; 6] = [
+    let batches: [&[BatchPart]; 5] = [
         &[],
         &too_many,
         &[good, part(resource.id(), memory.region.id(), 0)],
-        &[good, part(memio.id(), memory.region.id(), 8)],
         &[good, part(memory.region.id(), memory.region.id(), 8)],
         &[good, part(resource.id(), memio.id(), 8)],
     ];

@@ -79,7 +79,7 @@ impl World {
     fn enter(&mut self, id: RequestId, mut request: Request, parts: Vec<BatchPart>, buffer: u64) {
         let tag = self.lives.len();
         if let Some(plan) = self.scheduler.batch_plan(id) {
-            request.length_bytes = plan.read_bytes();
+            request.length_bytes = plan.moved_bytes();
         }
         self.lives.push(Live {
             id,

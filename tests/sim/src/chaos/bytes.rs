@@ -1,6 +1,7 @@
 //! The simulated storage, and the oracle that knows what each byte of it must be.
 
-use gpuio_core::scheduling::batch::{BatchPlan, PartResult};
+use super::possible::Possible;
+use gpuio_core::scheduling::batch::{BatchPart, BatchPlan, PartResult};
 use gpuio_core::scheduling::{RegionId, Request, RequestKind, RequestStatus, Slice, StreamId};
 
 /// Length of each device's storage, region 0 and on.
@@ -66,12 +67,9 @@ impl Bytes {
     /// Fills the memory: with what is to be written, or so that it shows what was read.
     pub fn prepare(&mut self, request: &Request, buffer: u64, tag: usize) {
         let memory = span_mut(&mut self.memory, buffer, BUFFER_BYTES);
-        if request.kind == RequestKind::Write {
-            let pattern = |at: usize| (tag.wrapping_mul(31) + at.wrapping_mul(7)) as u8;
-            memory
-                .iter_mut()
-                .enumerate()
-                .for_each(|(at, byte)| *byte = pattern(at));
+        if matches!(request.kind, RequestKind::Write | RequestKind::Batch) {
+            let bytes = memory.iter_mut().enumerate();
+            bytes.for_each(|(at, byte)| *byte = written(tag, at));
         } else {
             memory.fill(POISON);
         }
@@ -87,7 +85,7 @@ impl Bytes {
         operand: u64,
     ) -> u64 {
         match (slice.kind, plan) {
-            (RequestKind::Batch, Some(plan)) => self.scatter(slice, plan, bytes),
+            (_, Some(plan)) => self.scatter(slice, plan, bytes),
             (RequestKind::AtomicCmpSwap | RequestKind::AtomicFetchAdd, _) => {
                 let old = value_at(&self.storages, slice.dst, slice.dst_offset);
                 let new = atomic(slice.kind, old, operand).to_le_bytes();
@@ -104,18 +102,22 @@ impl Bytes {
         0
     }
 
-    /// Bytes of an operation go to the parts that asked for them.
+    /// Bytes of an operation go between the storage and the memory of its parts.
     fn scatter(&mut self, slice: &Slice, plan: &BatchPlan, bytes: u64) {
         let operation = &plan.operations[slice.operation as usize];
-        let first = slice.src_offset - operation.src_offset;
+        let first = slice.memory_offset();
         for scatter in plan.scatters_of(slice.operation) {
             let from = scatter.operation_offset.max(first);
             let to = (scatter.operation_offset + scatter.length_bytes).min(first + bytes);
             if from < to {
-                let storage = &self.storages[operation.src.0 as usize];
-                let data = span(storage, operation.src_offset + from, to - from);
-                let dst_offset = scatter.dst_offset + (from - scatter.operation_offset);
-                span_mut(&mut self.memory, dst_offset, to - from).copy_from_slice(data);
+                let storage = &mut self.storages[operation.resource.0 as usize];
+                let there = span_mut(storage, operation.offset + from, to - from);
+                let address = scatter.memory + (from - scatter.operation_offset);
+                let here = span_mut(&mut self.memory, address, to - from);
+                match slice.kind {
+                    RequestKind::Write => there.copy_from_slice(here),
+                    _ => here.copy_from_slice(there),
+                }
             }
         }
     }
@@ -162,11 +164,13 @@ impl Bytes {
         }
     }
 
-    /// Checks the memory of a batch's parts: of those that did not fail, every byte.
+    /// Checks what a batch left, and takes it over. Of parts that failed, each byte was moved or
+    /// not. Nothing else of its stream is in progress if it writes.
     pub fn check_parts(
-        &self,
-        parts: &[gpuio_core::scheduling::batch::BatchPart],
+        &mut self,
+        parts: &[BatchPart],
         results: &[PartResult],
+        (buffer, tag): (u64, usize),
     ) -> Result<(), String> {
         if parts.len() != results.len() {
             return Err(format!(
@@ -175,12 +179,33 @@ impl Bytes {
                 parts.len()
             ));
         }
+        let Some(first) = parts.first() else {
+            return Ok(());
+        };
+        let storage = first.resource.0 as usize;
+        let before = (0..BUFFER_BYTES as usize).map(|at| written(tag, at));
+        let mut memory = Possible::of(buffer, before.collect());
+        let low = parts.iter().map(|it| it.offset).min().unwrap_or_default();
+        let high = parts.iter().map(|it| it.offset + it.length_bytes).max();
+        let length = high.unwrap_or(low) - low;
+        let before = span(&self.expected[storage], low, length);
+        let mut stored = Possible::of(low, before.to_vec());
         for (part, result) in parts.iter().zip(results) {
-            let src = &self.expected[part.src.0 as usize];
-            let expected = span(src, part.src_offset, part.length_bytes);
-            let found = span(&self.memory, part.dst_offset, part.length_bytes);
-            compare(found, expected, result.is_err().then_some(&[POISON][..]))?;
+            let (here, there) = ((part.memory, part.length_bytes), part.offset);
+            match part.kind {
+                RequestKind::Write => stored.take(there, &memory, here, result.is_ok()),
+                _ => memory.take(
+                    part.memory,
+                    &stored,
+                    (there, part.length_bytes),
+                    result.is_ok(),
+                ),
+            }
         }
+        memory.check(span(&self.memory, buffer, BUFFER_BYTES))?;
+        let found = span(&self.storages[storage], low, length);
+        stored.check(found)?;
+        span_mut(&mut self.expected[storage], low, length).copy_from_slice(found);
         Ok(())
     }
 
@@ -231,6 +256,11 @@ impl Bytes {
         };
         span_mut(bytes, offset, length)
     }
+}
+
+/// Byte `at` of the memory of what writes.
+fn written(tag: usize, at: usize) -> u8 {
+    tag.wrapping_mul(31).wrapping_add(at.wrapping_mul(7)) as u8
 }
 
 /// What an atomic operation makes of a value.

@@ -78,10 +78,10 @@ impl World {
         let (operand, old) = (live.operand, live.old_value);
         let parts = std::mem::take(&mut live.parts);
         let has_begun = self.lives[tag].has_begun;
-        let checked = if !has_begun && request.kind != RequestKind::Batch {
+        let checked = if !has_begun {
             Ok(()) // others of its stream may be writing the same bytes
         } else if request.kind == RequestKind::Batch {
-            self.bytes.check_parts(&parts, &ended.parts)
+            self.bytes.check_parts(&parts, &ended.parts, (buffer, tag))
         } else {
             self.bytes.check(&request, ended.status, operand, old)
         };

@@ -57,7 +57,7 @@ pub(super) fn request(
             request.src_offset = buffer;
             request.dst_offset = own(random, stream, 8, 8);
         }
-        RequestKind::Batch => parts = batch(random, device, buffer),
+        RequestKind::Batch => parts = batch(random, stream, device, buffer),
     }
     (request, parts)
 }
@@ -96,29 +96,35 @@ pub(super) fn qos(random: &mut Seeded) -> Option<InferenceQos> {
     InferenceQos::new(deadline_us, estimated_us, criticality).ok()
 }
 
-/// A batch reads what nobody writes.
-fn batch(random: &mut Seeded, device: u32, buffer: u64) -> Vec<BatchPart> {
+/// A batch reads what nobody writes; some read and write what is their stream's.
+fn batch(random: &mut Seeded, stream: StreamId, device: u32, buffer: u64) -> Vec<BatchPart> {
     let count = random.within(1, MAX_PARTS);
     let room = BUFFER_BYTES / count;
+    let writes = stream != StreamId::NONE && random.chance(0.6);
     // Close together, so that they touch and overlap; some twice.
-    let from = random.below(SHARED_BYTES - 2048);
+    let from = match writes {
+        true => partition(stream) + random.below(PARTITION_BYTES - 2048),
+        false => random.below(SHARED_BYTES - 2048),
+    };
     let mut last = (from, 16);
-    (0..count)
-        .map(|index| {
-            if !random.chance(0.1) {
-                last = (from + random.below(1500), random.within(1, room.min(500)));
-            }
-            BatchPart {
-                engine: EngineKind::Localio,
-                device: DeviceId(device),
-                src: RegionId(device),
-                src_offset: last.0,
-                length_bytes: last.1,
-                dst: MEMORY,
-                dst_offset: buffer + index * room,
-            }
-        })
-        .collect()
+    let part = |index| {
+        if !random.chance(0.1) {
+            last = (from + random.below(1500), random.within(1, room.min(500)));
+        }
+        let is_write = writes && random.chance(0.5);
+        // Some use memory of another one.
+        let place = if random.chance(0.1) { 0 } else { index };
+        BatchPart {
+            kind: [RequestKind::Read, RequestKind::Write][usize::from(is_write)],
+            engine: EngineKind::Localio,
+            device: DeviceId(device),
+            resource: RegionId(device),
+            offset: last.0,
+            length_bytes: last.1,
+            memory: buffer + place * room,
+        }
+    };
+    (0..count).map(part).collect()
 }
 
 fn readable(random: &mut Seeded, stream: StreamId) -> (u64, u64) {

@@ -16,6 +16,7 @@ mod fairness;
 mod generate;
 mod live;
 mod order;
+mod possible;
 mod setup;
 mod world;
 

@@ -36,8 +36,29 @@ pub const BUGS: &[Bug] = &[
     Bug {
         name: "the bytes of a coalesced read are handed out one byte off",
         file: "batch/plan.rs",
-        old: "let operation_offset = piece.src_offset - operation.src_offset;",
-        new: "let operation_offset = (piece.src_offset - operation.src_offset).saturating_sub(1);",
+        old: "let operation_offset = piece.offset - operation.offset;",
+        new: "let operation_offset = (piece.offset - operation.offset).saturating_sub(1);",
+        expect: &["byte "],
+    },
+    Bug {
+        name: "parts of a batch that meet do not wait for each other",
+        file: "scheduler/record.rs",
+        old: "is_at_end && (self.in_flight > 0 || self.waiting_retries > 0)",
+        new: "is_at_end && self.in_flight > 1000",
+        expect: &["byte "],
+    },
+    Bug {
+        name: "parts of a batch do not wait for those before them that are tried again",
+        file: "scheduler/record.rs",
+        old: "is_at_end && (self.in_flight > 0 || self.waiting_retries > 0)",
+        new: "is_at_end && self.in_flight > 0",
+        expect: &["byte "],
+    },
+    Bug {
+        name: "a batch writes over what it has not read yet",
+        file: "batch/stages.rs",
+        old: "true => it.read.max(it.written),",
+        new: "true => it.written,",
         expect: &["byte "],
     },
     Bug {

@@ -1,43 +1,46 @@
 //! From parts to operations.
 
+use super::stages::stages;
 use crate::limits::{MAX_BATCH_PARTS, MAX_FILE_OFFSET};
 use crate::scheduling::slicing::{MAX_SLICE_BYTES, MIN_SLICE_BYTES};
-use crate::scheduling::{DeviceId, EngineKind, RegionId};
+use crate::scheduling::{DeviceId, EngineKind, RegionId, RequestKind};
 use crate::{Error, ErrorCode, Result};
 use std::ops::Range;
 
 /// Most operations that one batch may turn into.
 const MAX_OPERATIONS: u64 = 1 << 20;
 
-/// One read of a batch.
+/// One read or write of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchPart {
-    /// Who reads.
+    /// READ or WRITE.
+    pub kind: RequestKind,
+    /// Who carries it out.
     pub engine: EngineKind,
     /// In which device queue.
     pub device: DeviceId,
-    /// Where the bytes come from.
-    pub src: RegionId,
-    /// First byte in `src`.
-    pub src_offset: u64,
+    /// What is read or written.
+    pub resource: RegionId,
+    /// First byte there.
+    pub offset: u64,
     /// How many; at least 1.
     pub length_bytes: u64,
-    /// Where the bytes go to.
-    pub dst: RegionId,
-    /// First byte in `dst`.
-    pub dst_offset: u64,
+    /// Where they go to or come from: an address. All parts count it alike.
+    pub memory: u64,
 }
 
-/// One range to be read.
+/// One range to be read or written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// From where.
-    pub src: RegionId,
-    /// First byte in `src`.
-    pub src_offset: u64,
+    /// READ or WRITE.
+    pub kind: RequestKind,
+    /// What is read or written.
+    pub resource: RegionId,
+    /// First byte there.
+    pub offset: u64,
     /// How many; at most the plan's cap.
     pub length_bytes: u64,
-    /// What to do with the bytes: indices into [`BatchPlan::scatters`].
+    /// Where the bytes belong: indices into [`BatchPlan::scatters`].
     pub scatters: Range<u32>,
 }
 
@@ -48,13 +51,14 @@ pub struct Scatter {
     pub part: u32,
     /// First byte, counted from the operation's first.
     pub operation_offset: u64,
-    /// Where it goes to: an offset in the part's `dst` region.
-    pub dst_offset: u64,
+    /// Its address in memory.
+    pub memory: u64,
     /// How many.
     pub length_bytes: u64,
 }
 
-/// Operations that one engine can be given together.
+/// Operations that one engine can be given together. Each group begins when the one before it has
+/// ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// For whom.
@@ -68,9 +72,9 @@ pub struct Group {
 /// How a batch is carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchPlan {
-    /// By engine and device; at most one each.
+    /// By stage, then by engine and device; of a stage, at most one each.
     pub groups: Vec<Group>,
-    /// In order of group, resource and address.
+    /// In order of group, resource, kind and address.
     pub operations: Vec<Operation>,
     /// In order of operation, then of address.
     pub scatters: Vec<Scatter>,
@@ -78,52 +82,72 @@ pub struct BatchPlan {
 
 /// A part, or as much of it as an operation may be long.
 struct Piece {
+    /// What the operation it belongs to has in common with others.
+    place: Place,
     part: u32,
-    src_offset: u64,
-    dst_offset: u64,
+    offset: u64,
+    memory: u64,
     length_bytes: u64,
 }
+
+/// Stage, engine, device; then resource, and whether it is written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place((u32, EngineKind, DeviceId), (RegionId, bool));
 
 impl BatchPlan {
     /// Plans the parts, with operations of at most `coalesced_bytes_max` (limited to what a slice
     /// may be long).
     ///
     /// # Errors
-    /// `InvalidArgument`: no part, more than [`MAX_BATCH_PARTS`], a part without bytes or beyond
-    /// the largest offset, parts so long that they would be cut into more than a million pieces.
+    /// `InvalidArgument`: no part, more than [`MAX_BATCH_PARTS`], one that is neither a READ nor a
+    /// WRITE, without bytes or beyond the largest offset, parts so long that they would be cut into
+    /// more than a million pieces.
     pub fn new(parts: &[BatchPart], coalesced_bytes_max: u64) -> Result<Self> {
         let cap = coalesced_bytes_max.clamp(MIN_SLICE_BYTES, MAX_SLICE_BYTES);
         check(parts, cap)?;
+        let stages = stages(parts);
         let mut pieces = Vec::with_capacity(parts.len());
-        (0..parts.len()).for_each(|part| cut(part as u32, &parts[part], cap, &mut pieces));
-        let place = |piece: &Piece| {
-            let part = &parts[piece.part as usize];
-            (part.engine, part.device, part.src)
-        };
-        pieces.sort_unstable_by_key(|it| (place(it), it.src_offset, it.length_bytes, it.part));
+        for (index, part) in parts.iter().enumerate() {
+            let stage = stages.get(index).copied().unwrap_or_default();
+            cut((index as u32, part), stage, cap, &mut pieces);
+        }
+        pieces.sort_unstable_by_key(|it| (it.place, it.offset, it.length_bytes, it.part));
 
         let mut plan = Self::default();
-        let mut last_place = None;
+        let mut last = None;
         for piece in &pieces {
-            let is_same_place = last_place == Some(place(piece));
-            if !(is_same_place && plan.extend(piece, cap)) {
-                let (engine, device, src) = place(piece);
-                plan.begin(engine, device, src, piece);
+            if last != Some(piece.place) || !plan.extend(piece, cap) {
+                let goes_on = last.is_some_and(|Place(group, _)| group == piece.place.0);
+                plan.begin(piece, goes_on);
             }
-            last_place = Some(place(piece));
+            last = Some(piece.place);
         }
         Ok(plan)
     }
 
-    /// What to do with the bytes of an operation.
+    /// Where the bytes of an operation belong.
     pub fn scatters_of(&self, operation: u32) -> &[Scatter] {
         let range = self.operations[operation as usize].scatters.clone();
         &self.scatters[range.start as usize..range.end as usize]
     }
 
-    /// Bytes that will be read: less than were asked for where parts overlap.
-    pub fn read_bytes(&self) -> u64 {
+    /// Bytes that will be moved: less than were asked for where reads overlap.
+    pub fn moved_bytes(&self) -> u64 {
         self.operations.iter().map(|it| it.length_bytes).sum()
+    }
+
+    /// A range of an operation, cut where parts begin or end.
+    pub fn runs_of(&self, operation: u32, range: Range<u64>) -> Vec<Range<u64>> {
+        let scatters = self.scatters_of(operation).iter();
+        let ends = scatters.flat_map(|it| {
+            let first = it.operation_offset;
+            [first, first + it.length_bytes]
+        });
+        let inside = ends.filter(|at| range.start < *at && *at < range.end);
+        let mut cuts: Vec<u64> = inside.chain([range.start, range.end]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        cuts.windows(2).map(|pair| pair[0]..pair[1]).collect()
     }
 
     /// Adds the piece to the last operation if it lies in or next to it and there is room.
@@ -131,34 +155,37 @@ impl BatchPlan {
         let Some(operation) = self.operations.last_mut() else {
             return false;
         };
-        let end = operation.src_offset + operation.length_bytes;
-        let new_end = end.max(piece.src_offset + piece.length_bytes);
-        if piece.src_offset > end || new_end - operation.src_offset > cap {
+        let end = operation.offset + operation.length_bytes;
+        let new_end = end.max(piece.offset + piece.length_bytes);
+        if piece.offset > end || new_end - operation.offset > cap {
             return false;
         }
-        operation.length_bytes = new_end - operation.src_offset;
+        operation.length_bytes = new_end - operation.offset;
         operation.scatters.end += 1;
-        let operation_offset = piece.src_offset - operation.src_offset;
+        let operation_offset = piece.offset - operation.offset;
         self.scatters.push(scatter(piece, operation_offset));
         true
     }
 
-    /// Begins a new operation with the piece.
-    fn begin(&mut self, engine: EngineKind, device: DeviceId, src: RegionId, piece: &Piece) {
+    /// Begins a new operation with the piece, in the last group or in one of its own.
+    fn begin(&mut self, piece: &Piece, goes_on: bool) {
         // Fewer than MAX_OPERATIONS of both.
         let (operation, first) = (self.operations.len() as u32, self.scatters.len() as u32);
+        let Place((_, engine, device), (resource, is_written)) = piece.place;
         self.scatters.push(scatter(piece, 0));
         self.operations.push(Operation {
-            src,
-            src_offset: piece.src_offset,
+            kind: match is_written {
+                true => RequestKind::Write,
+                false => RequestKind::Read,
+            },
+            resource,
+            offset: piece.offset,
             length_bytes: piece.length_bytes,
             scatters: first..first + 1,
         });
-        match self.groups.last_mut() {
-            Some(group) if (group.engine, group.device) == (engine, device) => {
-                group.operations.end += 1;
-            }
-            _ => self.groups.push(Group {
+        match self.groups.last_mut().filter(|_| goes_on) {
+            Some(group) => group.operations.end += 1,
+            None => self.groups.push(Group {
                 engine,
                 device,
                 operations: operation..operation + 1,
@@ -171,19 +198,25 @@ fn scatter(piece: &Piece, operation_offset: u64) -> Scatter {
     Scatter {
         part: piece.part,
         operation_offset,
-        dst_offset: piece.dst_offset,
+        memory: piece.memory,
         length_bytes: piece.length_bytes,
     }
 }
 
-fn cut(index: u32, part: &BatchPart, cap: u64, pieces: &mut Vec<Piece>) {
+fn cut((index, part): (u32, &BatchPart), stage: u32, cap: u64, pieces: &mut Vec<Piece>) {
+    let is_written = part.kind == RequestKind::Write;
+    let place = Place(
+        (stage, part.engine, part.device),
+        (part.resource, is_written),
+    );
     let mut done = 0;
     while done < part.length_bytes {
         let length_bytes = cap.min(part.length_bytes - done);
         pieces.push(Piece {
+            place,
             part: index,
-            src_offset: part.src_offset + done,
-            dst_offset: part.dst_offset + done,
+            offset: part.offset + done,
+            memory: part.memory + done,
             length_bytes,
         });
         done += length_bytes;
@@ -203,7 +236,13 @@ fn check(parts: &[BatchPart], cap: u64) -> Result<()> {
     }
     let mut pieces = 0u64;
     for (index, part) in parts.iter().enumerate() {
-        let ends = [part.src_offset, part.dst_offset].map(|it| it.checked_add(part.length_bytes));
+        if !matches!(part.kind, RequestKind::Read | RequestKind::Write) {
+            let verb = part.kind.verb();
+            return refuse(format!(
+                "part {index} is to {verb}; a batch reads and writes"
+            ));
+        }
+        let ends = [part.offset, part.memory].map(|it| it.checked_add(part.length_bytes));
         let fits = ends
             .iter()
             .all(|end| end.is_some_and(|it| it <= MAX_FILE_OFFSET));

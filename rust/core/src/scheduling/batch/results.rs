@@ -4,7 +4,7 @@ use super::plan::{BatchPart, BatchPlan};
 use crate::{Error, Result};
 
 /// How one part ended: `Ok`, or the error that took bytes from it, with the offset and the number
-/// of bytes that were read nevertheless.
+/// of bytes that were moved nevertheless.
 pub type PartResult = Result<()>;
 
 /// Collects what became of the operations of a plan.
@@ -23,9 +23,9 @@ impl BatchResults {
         }
     }
 
-    /// `length_bytes` of an operation, from its byte `offset` on, were read. Each byte is told of
+    /// `length_bytes` of an operation, from its byte `offset` on, were moved. Each byte is told of
     /// once.
-    pub fn read(&mut self, plan: &BatchPlan, operation: u32, offset: u64, length_bytes: u64) {
+    pub fn moved(&mut self, plan: &BatchPlan, operation: u32, offset: u64, length_bytes: u64) {
         let end = offset + length_bytes;
         for scatter in plan.scatters_of(operation) {
             let first = scatter.operation_offset.max(offset);
@@ -34,7 +34,7 @@ impl BatchResults {
         }
     }
 
-    /// These bytes of an operation cannot be read. Every part that has one of them fails; of
+    /// These bytes of an operation cannot be moved. Every part that has one of them fails; of
     /// several errors a part keeps the first it is told of.
     pub fn lost(
         &mut self,
@@ -45,12 +45,12 @@ impl BatchResults {
         error: &Error,
     ) {
         let end = offset + length_bytes;
-        let src_offset = plan.operations[operation as usize].src_offset;
+        let operation_start = plan.operations[operation as usize].offset;
         for scatter in plan.scatters_of(operation) {
             let first = scatter.operation_offset.max(offset);
             let last = (scatter.operation_offset + scatter.length_bytes).min(end);
             if first < last {
-                let error = || Box::new(error.clone().with_offset(src_offset + first));
+                let error = || Box::new(error.clone().with_offset(operation_start + first));
                 self.errors[scatter.part as usize].get_or_insert_with(error);
             }
         }
@@ -61,14 +61,14 @@ impl BatchResults {
         self.errors.iter().any(Option::is_some)
     }
 
-    /// The result of each part, in the order of the parts. `unread` is the error of those whose
-    /// bytes were neither read nor lost: the batch was cancelled or shed before.
-    pub fn into_results(self, parts: &[BatchPart], unread: &Error) -> Vec<PartResult> {
+    /// The result of each part, in the order of the parts. `rest` is the error of those whose
+    /// bytes were neither moved nor lost: the batch was cancelled or shed before.
+    pub fn into_results(self, parts: &[BatchPart], rest: &Error) -> Vec<PartResult> {
         let ends = self.errors.into_iter().zip(self.done_bytes).zip(parts);
         ends.map(|((error, done_bytes), part)| match error {
             Some(error) => Err(error.with_bytes_done(done_bytes)),
             None if done_bytes < part.length_bytes => {
-                let error = unread.clone().with_offset(part.src_offset);
+                let error = rest.clone().with_offset(part.offset);
                 Err(error.with_bytes_done(done_bytes))
             }
             None => Ok(()),

@@ -59,8 +59,8 @@ impl Scheduler {
         }
         self.begin(id, now_ns);
         let record = self.records.get_mut(id.0)?;
-        let request = record.request;
-        let device = &mut self.devices[request.device.0 as usize];
+        let (request, (engine, queue)) = (record.request, record.way());
+        let device = &mut self.devices[queue.0 as usize];
         let slice_bytes = device.slice_bytes(popped.is_bulk, now_ns);
         let mut fragment = record.take(slice_bytes, now_ns)?;
         fragment.attempts += 1;
@@ -68,15 +68,11 @@ impl Scheduler {
         device.in_flight += 1;
         device.bulk_in_flight += u32::from(popped.is_bulk);
         self.figures.class_mut(request.class).aged += u64::from(popped.is_aged);
-        let (src_offset, dst_offset) = record.offsets(fragment.operation);
-        let src = match &record.batch {
-            Some(batch) => batch.plan.operations[fragment.operation as usize].src,
-            None => request.src,
-        };
+        let ends = record.ends(fragment.operation);
         let flight = self.flights.insert(Flight {
             request: id,
             fragment,
-            device: request.device,
+            device: queue,
             is_bulk: popped.is_bulk,
             dispatched_ns: now_ns,
         });
@@ -85,13 +81,13 @@ impl Scheduler {
             id: SliceId(flight),
             request: id,
             user_data: request.user_data,
-            kind: request.kind,
-            engine: request.engine,
-            device: request.device,
-            src,
-            src_offset: src_offset + fragment.offset,
-            dst: request.dst,
-            dst_offset: dst_offset + fragment.offset,
+            kind: ends.kind,
+            engine,
+            device: queue,
+            src: ends.src.0,
+            src_offset: ends.src.1 + fragment.offset,
+            dst: ends.dst.0,
+            dst_offset: ends.dst.1 + fragment.offset,
             length_bytes: fragment.length_bytes,
             operation: fragment.operation,
             attempt: fragment.attempts,

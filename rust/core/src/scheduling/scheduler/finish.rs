@@ -1,6 +1,6 @@
 //! Slices come back, requests end.
 
-use super::record::Fragment;
+use super::record::{Fragment, Record};
 use super::{withdrawn, Ended, Flight, FragmentKey, Outcome, Scheduler, SliceId};
 use crate::random::Random;
 use crate::scheduling::batch::PartResult;
@@ -47,7 +47,7 @@ impl Scheduler {
             let bytes = outcome.bytes;
             batch
                 .results
-                .read(&batch.plan, done.operation, done.offset, bytes);
+                .moved(&batch.plan, done.operation, done.offset, bytes);
         }
         let rest = Fragment {
             offset: done.offset + outcome.bytes,
@@ -123,7 +123,7 @@ impl Scheduler {
             return; // it ends anyway
         };
         let failure = Failure {
-            kind: record.request.kind,
+            kind: record.ends(rest.operation).kind,
             attempts: rest.attempts,
             first_ns: rest.first_ns,
             deadline_ns: record.request.qos.map(|_| record.due_ns),
@@ -137,15 +137,10 @@ impl Scheduler {
                 self.timers.push(Reverse(timer));
             }
             Verdict::GiveUp(error) => match &mut record.batch {
-                Some(batch) => {
-                    let (operation, length) = (rest.operation, rest.length_bytes);
-                    batch
-                        .results
-                        .lost(&batch.plan, operation, rest.offset, length, &error);
-                }
+                Some(_) => lost(record, rest, &error),
                 None => {
-                    let (src_offset, _) = record.offsets(rest.operation);
-                    let error = error.with_offset(src_offset + rest.offset);
+                    let first = record.request.src_offset;
+                    let error = error.with_offset(first + rest.offset);
                     record.failure = Some(Box::new(error));
                 }
             },
@@ -240,6 +235,34 @@ impl Scheduler {
         let took_ns = now_ns.saturating_sub(started_ns);
         let admission = &mut self.devices[request.device.0 as usize].admission;
         admission.measured(is_estimated, cost_ns, request.length_bytes, took_ns);
+    }
+}
+
+/// A range of a batch cannot be moved: those parts have failed. If it is of several parts, only one
+/// of them need be the reason, so each is tried alone; but not when the time is over.
+fn lost(record: &mut Record, rest: Fragment, error: &Error) {
+    let Some(batch) = &mut record.batch else {
+        return;
+    };
+    let range = rest.offset..rest.offset + rest.length_bytes;
+    let runs = match error.code {
+        ErrorCode::Timeout | ErrorCode::Canceled => vec![range],
+        _ => batch.plan.runs_of(rest.operation, range),
+    };
+    if let [run] = &runs[..] {
+        let (plan, length_bytes) = (&batch.plan, run.end - run.start);
+        return batch
+            .results
+            .lost(plan, rest.operation, run.start, length_bytes, error);
+    }
+    // What is handed out again goes from the end of the list.
+    for run in runs.into_iter().rev() {
+        record.redo(Fragment {
+            offset: run.start,
+            length_bytes: run.end - run.start,
+            attempts: 0,
+            ..rest
+        });
     }
 }
 

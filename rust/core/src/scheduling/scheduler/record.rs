@@ -1,8 +1,8 @@
 //! What is kept of a request from its acceptance to its end.
 
-use crate::scheduling::batch::{BatchPart, BatchPlan, BatchResults};
+use crate::scheduling::batch::{BatchPart, BatchPlan, BatchResults, Group, Operation};
 use crate::scheduling::slicing::slice_length;
-use crate::scheduling::{Request, RequestKind, RequestStatus};
+use crate::scheduling::{DeviceId, EngineKind, RegionId, Request, RequestKind, RequestStatus};
 use crate::Error;
 
 /// A range of a request that has to be transferred. Of a batch, a range of one operation.
@@ -22,6 +22,32 @@ pub(super) struct Batch {
     pub parts: Vec<BatchPart>,
     pub plan: BatchPlan,
     pub results: BatchResults,
+    /// Which of the plan's groups is in progress.
+    group: usize,
+}
+
+impl Batch {
+    pub fn new(parts: Vec<BatchPart>, plan: BatchPlan) -> Self {
+        Self {
+            results: BatchResults::new(parts.len()),
+            parts,
+            plan,
+            group: 0,
+        }
+    }
+
+    /// The group that an operation is of: the one in progress, or the next.
+    fn group_of(&self, operation: u32) -> usize {
+        let is_past = operation >= self.plan.groups[self.group].operations.end;
+        (self.group + usize::from(is_past)).min(self.plan.groups.len() - 1)
+    }
+}
+
+/// What a slice has to say of where its bytes come from and go to.
+pub(super) struct Ends {
+    pub kind: RequestKind,
+    pub src: (RegionId, u64),
+    pub dst: (RegionId, u64),
 }
 
 /// One request.
@@ -87,7 +113,7 @@ impl Record {
 
     /// Whether something can be handed out.
     pub fn has_work(&self) -> bool {
-        !self.redo.is_empty() || self.operation_bytes(self.next_operation).is_some()
+        !self.redo.is_empty() || (self.next_bytes().is_some() && !self.awaits_group())
     }
 
     /// Whether nothing is left to be done or waited for.
@@ -96,10 +122,31 @@ impl Record {
         self.in_flight == 0 && is_over
     }
 
+    /// Whether a group of a batch has to end before the next one may begin.
+    fn awaits_group(&self) -> bool {
+        let Some(batch) = &self.batch else {
+            return false;
+        };
+        let is_at_end = batch.group_of(self.next_operation) != batch.group;
+        is_at_end && (self.in_flight > 0 || self.waiting_retries > 0)
+    }
+
+    /// Who carries out what is handed out next, and in which queue it waits.
+    pub fn way(&self) -> (EngineKind, DeviceId) {
+        let Some(batch) = &self.batch else {
+            return (self.request.engine, self.request.device);
+        };
+        let group: &Group = match self.redo.is_empty() {
+            true => &batch.plan.groups[batch.group_of(self.next_operation)],
+            false => &batch.plan.groups[batch.group],
+        };
+        (group.engine, group.device)
+    }
+
     /// All bytes that have to be moved.
     pub fn total_bytes(&self) -> u64 {
         match &self.batch {
-            Some(batch) => batch.plan.read_bytes(),
+            Some(batch) => batch.plan.moved_bytes(),
             None => self.request.length_bytes,
         }
     }
@@ -124,7 +171,10 @@ impl Record {
             return Some(fragment);
         }
         let (operation, offset) = (self.next_operation, self.next_offset);
-        let total = self.operation_bytes(operation)?;
+        let total = self.next_bytes()?;
+        if let Some(batch) = &mut self.batch {
+            batch.group = batch.group_of(operation);
+        }
         let length_bytes = self.cut(operation, offset, total - offset, slice_bytes);
         self.next_offset += length_bytes;
         if self.next_offset == total {
@@ -145,36 +195,43 @@ impl Record {
         self.redo.push(fragment);
     }
 
-    /// Where the bytes of an operation begin: in `src`, in `dst`.
-    pub fn offsets(&self, operation: u32) -> (u64, u64) {
-        match &self.batch {
-            Some(batch) => (batch.plan.operations[operation as usize].src_offset, 0),
-            None => (self.request.src_offset, self.request.dst_offset),
-        }
+    /// Where the bytes of an operation come from and go to. Offsets in the memory of a batch are
+    /// counted from the operation's first byte.
+    pub fn ends(&self, operation: u32) -> Ends {
+        let request = &self.request;
+        let own = (
+            (request.src, request.src_offset),
+            (request.dst, request.dst_offset),
+        );
+        let (kind, (src, dst)) = match self.operation(operation) {
+            Some(it) if it.kind == RequestKind::Write => {
+                (it.kind, ((request.dst, 0), (it.resource, it.offset)))
+            }
+            Some(it) => (it.kind, ((it.resource, it.offset), (request.dst, 0))),
+            None => (request.kind, own),
+        };
+        Ends { kind, src, dst }
     }
 
     fn cut(&self, operation: u32, offset: u64, remaining_bytes: u64, slice_bytes: u64) -> u64 {
-        let (src_offset, dst_offset) = self.offsets(operation);
-        let first = match self.request.kind {
-            RequestKind::Write => dst_offset,
-            _ => src_offset,
+        let ends = self.ends(operation);
+        let (_, first) = match ends.kind {
+            RequestKind::Write => ends.dst,
+            _ => ends.src,
         };
-        slice_length(
-            self.request.kind,
-            first + offset,
-            remaining_bytes,
-            slice_bytes,
-        )
+        slice_length(ends.kind, first + offset, remaining_bytes, slice_bytes)
     }
 
-    /// The length of an operation; `None` if there are fewer. What is no batch has one.
-    fn operation_bytes(&self, operation: u32) -> Option<u64> {
+    fn operation(&self, operation: u32) -> Option<&Operation> {
+        self.batch.as_ref()?.plan.operations.get(operation as usize)
+    }
+
+    /// The length of the operation that is handed out next; `None` if there is none. What is no
+    /// batch has one.
+    fn next_bytes(&self) -> Option<u64> {
         match &self.batch {
-            Some(batch) => {
-                let operation = batch.plan.operations.get(operation as usize)?;
-                Some(operation.length_bytes)
-            }
-            None => (operation == 0).then_some(self.request.length_bytes),
+            Some(_) => Some(self.operation(self.next_operation)?.length_bytes),
+            None => (self.next_operation == 0).then_some(self.request.length_bytes),
         }
     }
 }

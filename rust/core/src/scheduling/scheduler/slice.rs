@@ -25,7 +25,7 @@ pub struct Slice {
     pub request: RequestId,
     /// What the caller gave with the request.
     pub user_data: u64,
-    /// What to do.
+    /// What to do; of a batch, READ or WRITE.
     pub kind: RequestKind,
     /// Who does it.
     pub engine: EngineKind,
@@ -35,10 +35,11 @@ pub struct Slice {
     pub src: RegionId,
     /// First byte in `src`.
     pub src_offset: u64,
-    /// Where the bytes go to; of a batch, see
-    /// [`Scheduler::batch_plan`](super::Scheduler::batch_plan).
+    /// Where the bytes go to.
     pub dst: RegionId,
-    /// First byte in `dst`; of a batch, first byte of the operation.
+    /// First byte in `dst`. Of a batch, [`Scheduler::batch_plan`](super::Scheduler::batch_plan)
+    /// says which memory the bytes are for; on that side, offsets are counted from the operation's
+    /// first byte.
     pub dst_offset: u64,
     /// How many.
     pub length_bytes: u64,
@@ -46,6 +47,16 @@ pub struct Slice {
     pub operation: u32,
     /// How often this range was handed out, this time included.
     pub attempt: u32,
+}
+
+impl Slice {
+    /// Its first byte, counted from the first on the side of memory: of a batch, of its operation.
+    pub const fn memory_offset(&self) -> u64 {
+        match self.kind {
+            RequestKind::Write => self.src_offset,
+            _ => self.dst_offset,
+        }
+    }
 }
 
 /// What an engine says of a slice.

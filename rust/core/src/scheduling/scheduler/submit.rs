@@ -3,8 +3,10 @@
 use super::record::{Batch, Record};
 use super::Scheduler;
 use crate::scheduling::admission::{Admitted, Promise};
-use crate::scheduling::batch::{BatchPart, BatchPlan, BatchResults};
-use crate::scheduling::{PriorityLevel, Request, RequestId, RequestKind, RequestStatus, Waiting};
+use crate::scheduling::batch::{BatchPart, BatchPlan};
+use crate::scheduling::{
+    DeviceId, PriorityLevel, Request, RequestId, RequestKind, RequestStatus, Waiting,
+};
 use crate::{Error, ErrorCode, Result};
 
 impl Scheduler {
@@ -25,48 +27,38 @@ impl Scheduler {
         self.accept(request, None, now_ns)
     }
 
-    /// Accepts a batch of reads from one engine and device as one request. `request` says what
-    /// all have in common; its kind, engine, device, places and length follow from the parts.
+    /// Accepts a batch as one request. `request` says what all parts have in common; its kind,
+    /// engine, device, places and length follow from the parts. It waits in the queue of one device
+    /// at a time, and admission counts it where it begins.
     ///
     /// # Errors
-    /// As [`Scheduler::submit`] and [`BatchPlan::new`]; `InvalidArgument` if the parts are for
-    /// several engines or devices: plan and split them first.
+    /// As [`Scheduler::submit`] and [`BatchPlan::new`].
     pub fn submit_batch(
         &mut self,
         request: Request,
         parts: Vec<BatchPart>,
         now_ns: u64,
     ) -> Result<RequestId> {
-        let device = parts.first().map_or(request.device, |part| part.device);
-        let known = self.devices.get(device.0 as usize);
-        let cap = known.map_or(u64::MAX, |device| device.limits.slice_bytes);
-        let plan = BatchPlan::new(&parts, cap)?;
-        let [group] = plan.groups.as_slice() else {
-            let message = "the parts are for several engines or devices";
-            return Err(Error::new(
-                ErrorCode::InvalidArgument,
-                "submit a batch",
-                message,
-            ));
+        let slice_bytes = |part: &BatchPart| {
+            let device = self.devices.get(part.device.0 as usize);
+            device.map(|it| it.limits.slice_bytes).ok_or(part.device)
         };
-        let first = &parts[0];
+        let caps: std::result::Result<Vec<u64>, DeviceId> = parts.iter().map(slice_bytes).collect();
+        let caps = caps.map_err(|device| no_device(RequestKind::Batch, device))?;
+        let plan = BatchPlan::new(&parts, caps.into_iter().min().unwrap_or(u64::MAX))?;
+        // As a plan has been made, there is a part, and so is a group.
+        let (first, group) = (&parts[0], &plan.groups[0]);
         let request = Request {
             kind: RequestKind::Batch,
             engine: group.engine,
             device: group.device,
-            src: first.src,
+            src: first.resource,
             src_offset: 0,
-            dst: first.dst,
             dst_offset: 0,
-            length_bytes: plan.read_bytes(),
+            length_bytes: plan.moved_bytes(),
             ..request
         };
-        let results = BatchResults::new(parts.len());
-        let batch = Batch {
-            parts,
-            plan,
-            results,
-        };
+        let batch = Batch::new(parts, plan);
         self.accept(request, Some(Box::new(batch)), now_ns)
     }
 
@@ -79,8 +71,7 @@ impl Scheduler {
         request.validate()?;
         let refuse = |code, message: String| Err(Error::new(code, request.kind.verb(), message));
         if request.device.0 as usize >= self.devices.len() {
-            let message = format!("there is no device {}", request.device.0);
-            return refuse(ErrorCode::InvalidArgument, message);
+            return Err(no_device(request.kind, request.device));
         }
         if self.is_shut_down {
             return refuse(ErrorCode::Canceled, "the scheduler was shut down".into());
@@ -191,11 +182,12 @@ impl Scheduler {
         if !record.has_work() || !record.goes_on() || self.ready.contains(id.slot()) {
             return;
         }
-        let limits = &self.devices[request.device.0 as usize].limits;
+        let (_, device) = record.way();
+        let limits = &self.devices[device.0 as usize].limits;
         let is_long = request.length_bytes > limits.slice_bytes && !request.kind.is_atomic();
         let waiting = Waiting {
             slot: id.slot(),
-            device: request.device,
+            device,
             class: request.class,
             due_ns: record.due_ns,
             sequence: record.sequence,
@@ -204,4 +196,9 @@ impl Scheduler {
         self.ready.push(waiting, now_ns);
         self.stir(waiting.device);
     }
+}
+
+fn no_device(kind: RequestKind, device: DeviceId) -> Error {
+    let message = format!("there is no device {}", device.0);
+    Error::new(ErrorCode::InvalidArgument, kind.verb(), message)
 }

@@ -94,13 +94,13 @@ impl Core {
             }
             (End::Array(array, first), End::Host(address)) => {
                 let (reply, outcome) = sync_channel(1);
-                let job = BulkRead::to_memory(self, array, (first, length), address, reply);
+                let job = BulkRead::to_memory(self, array, (first, length), address, class, reply);
                 self.new_jobs.push(Box::new(job));
                 Begun::Waits(Wait::Job(outcome))
             }
             (End::Host(address), End::Array(array, first)) => {
                 let (reply, outcome) = sync_channel(1);
-                let job = BulkWrite::new(self, array, first, (address, length), reply);
+                let job = BulkWrite::new(self, array, first, (address, length), class, reply);
                 self.new_jobs.push(Box::new(job));
                 Begun::Waits(Wait::Job(outcome))
             }

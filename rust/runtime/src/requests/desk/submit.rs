@@ -1,11 +1,11 @@
 //! A user's request becomes an errand.
 
 use crate::requests::region::Place;
-use crate::requests::state::{Order, RequestState, Side};
+use crate::requests::state::{Order, Part, RequestState, Side};
 use crate::service::{Core, Purpose};
 use crate::traffic::{Work, ARRAYS, COPIES, MEMORY};
 use gpuio_core::scheduling::batch::BatchPart;
-use gpuio_core::scheduling::{DeviceId, EngineKind, RegionId, Request, RequestStatus};
+use gpuio_core::scheduling::{DeviceId, EngineKind, RegionId, Request, RequestKind, RequestStatus};
 use gpuio_core::{Error, ErrorCode};
 use gpuio_engines::engine::{MemorySpan, TransferKind};
 use std::sync::atomic::Ordering;
@@ -26,9 +26,8 @@ impl Core {
         let started = if order.parts.is_empty() {
             self.traffic.start(request, work, purpose, now_ns)
         } else {
-            let (parts, targets) = batch(order);
-            self.traffic
-                .start_batch(request, parts, targets, purpose, now_ns)
+            let parts = order.parts.iter().map(batch_part).collect();
+            self.traffic.start_batch(request, parts, purpose, now_ns)
         };
         match started {
             Ok(errand) => {
@@ -111,24 +110,29 @@ fn way(order: &Order) -> ((EngineKind, DeviceId), Work) {
     }
 }
 
-/// The parts of a batch, and the addresses they are read to.
-fn batch(order: &Order) -> (Vec<BatchPart>, Vec<usize>) {
-    let (engine, device) = way(order).0;
-    let parts = order.parts.iter().map(|part| {
-        let (src, src_offset) = number(&part.src);
-        BatchPart {
-            engine,
-            device,
-            src,
-            src_offset,
-            length_bytes: part.length_bytes,
-            dst: RegionId(0),
-            dst_offset: 0,
-        }
-    });
-    let targets = order.parts.iter().map(|part| match part.dst.region.place {
-        Place::Memory(address) => address + part.dst.offset as usize,
-        _ => 0, // refused when it was submitted
-    });
-    (parts.collect(), targets.collect())
+/// A part of a batch, as the scheduler wants it.
+fn batch_part(part: &Part) -> BatchPart {
+    let (resource, memory) = match part.kind {
+        RequestKind::Write => (&part.dst, &part.src),
+        _ => (&part.src, &part.dst),
+    };
+    // Other places were refused when it was submitted.
+    let (engine, device) = match resource.region.place {
+        Place::Resource { queue, .. } => queue,
+        _ => (EngineKind::Memio, MEMORY),
+    };
+    let address = match memory.region.place {
+        Place::Memory(address) => address as u64,
+        _ => 0,
+    };
+    let (number, offset) = number(resource);
+    BatchPart {
+        kind: part.kind,
+        engine,
+        device,
+        resource: number,
+        offset,
+        length_bytes: part.length_bytes,
+        memory: address + memory.offset,
+    }
 }

@@ -9,6 +9,7 @@ use super::{reply, Job, Reply, Turn, JOB_CLASS};
 use crate::array::Placement;
 use crate::l2::{Lease, PageKey};
 use crate::service::core::Core;
+use gpuio_core::scheduling::RequestClass;
 use gpuio_core::Result;
 use std::sync::mpsc::Sender;
 use std::sync::Arc;
@@ -76,22 +77,25 @@ impl BulkRead {
             pulled: false,
             next_page: pages.start,
             end_page: pages.end,
-            wait: PageWait::default(),
+            wait: PageWait::new(JOB_CLASS),
             out: Arc::new(()),
             sink: Sink::Pieces(pieces),
         }
     }
 
-    /// The same, but the service copies the bytes to an address that stays valid until the reply.
+    /// The same, but the service copies the bytes to an address that stays valid until the reply,
+    /// and pages are read with this class.
     pub fn to_memory(
         core: &Core,
         array: u32,
         (first_byte, length): (u64, u64),
         address: usize,
+        class: RequestClass,
         reply: Reply<()>,
     ) -> Self {
         let (pieces, _) = std::sync::mpsc::channel();
         Self {
+            wait: PageWait::new(class),
             sink: Sink::Memory(address, reply),
             ..Self::new(core, array, first_byte, length, pieces)
         }
@@ -171,7 +175,7 @@ impl BulkRead {
         if !self.wait.is_waiting() {
             let ahead = self.next_page..self.end_page.min(self.next_page + AHEAD_PAGES);
             let most = u64::from(core.l2.frame_count() / 4);
-            core.read_ahead(self.array, ahead.take(most as usize), JOB_CLASS);
+            core.read_ahead(self.array, ahead.take(most as usize), self.wait.class());
         }
         let frame = self.wait.frame(core, key, id)?;
         if frame.is_some() {

@@ -6,6 +6,7 @@ use super::{reply, Job, Reply, Turn};
 use crate::array::Placement;
 use crate::l2::PageKey;
 use crate::service::core::Core;
+use gpuio_core::scheduling::RequestClass;
 use gpuio_core::Result;
 
 /// Copies the requester's bytes into L2 pages, which become DIRTY. Pages that are covered only in
@@ -24,12 +25,14 @@ pub struct BulkWrite {
 }
 
 impl BulkWrite {
-    /// Writes `length` bytes (not 0, in range) at `source` to an array, from `first_byte` on.
+    /// Writes `length` bytes (not 0, in range) at `source` to an array, from `first_byte` on. Pages
+    /// that are to be read for that are read with this class.
     pub fn new(
         core: &Core,
         array: u32,
         first_byte: u64,
         (source, length): (usize, u64),
+        class: RequestClass,
         reply: Reply<()>,
     ) -> Self {
         let pages = core
@@ -44,7 +47,7 @@ impl BulkWrite {
             prepared: false,
             next_page: pages.start,
             end_page: pages.end,
-            wait: PageWait::default(),
+            wait: PageWait::new(class),
             reply,
         }
     }

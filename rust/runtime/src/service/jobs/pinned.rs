@@ -35,7 +35,7 @@ impl LoadPinned {
         Self {
             array,
             next_page: 0,
-            wait: PageWait::default(),
+            wait: PageWait::new(JOB_CLASS),
             reply,
         }
     }

@@ -20,6 +20,8 @@ pub struct FakeEngine {
     /// In the order of queueing: kind and token of everything there ever was.
     pub history: Vec<(TransferKind, u64)>,
     pub submissions: usize,
+    /// What is read and written, if not as `byte_of` says.
+    pub disk: Option<Vec<u8>>,
     /// What was written: resource, offset, bytes.
     pub written: Vec<(ResourceId, u64, Vec<u8>)>,
     finished: Vec<Completion>,
@@ -65,7 +67,13 @@ impl FakeEngine {
             // SAFETY: the test keeps the memory while the transfer is in flight; whether the code
             // under test does is checked by the caller before this.
             let memory = unsafe { std::slice::from_raw_parts_mut(span.address as *mut u8, length) };
-            if transfer.kind == TransferKind::Write {
+            let place = offset as usize..offset as usize + length;
+            if let Some(disk) = &mut self.disk {
+                match transfer.kind {
+                    TransferKind::Write => disk[place].copy_from_slice(memory),
+                    _ => memory.copy_from_slice(&disk[place]),
+                }
+            } else if transfer.kind == TransferKind::Write {
                 let bytes = memory.to_vec();
                 self.written.push((transfer.resource, offset, bytes));
             } else {

@@ -1,6 +1,8 @@
-//! Traffic over an engine that does what a test wants. `random` mixes everything and plants bugs.
+//! Traffic over an engine that does what a test wants. `random` mixes everything and plants bugs;
+//! `ordering` compares what is left with what one thing after the other would leave.
 
 mod engine;
+mod ordering;
 mod random;
 
 use self::engine::{byte_of, FakeEngine};
@@ -249,22 +251,33 @@ fn a_sync_follows_the_writes_before_it_and_not_those_after() {
     assert_eq!(ended.len(), 4);
 }
 
-fn part(resource: u32, src_offset: u64, length_bytes: u64) -> BatchPart {
+/// A read, whose memory is still to be set.
+fn part(resource: u32, offset: u64, length_bytes: u64) -> BatchPart {
     BatchPart {
+        kind: RequestKind::Read,
         engine: EngineKind::Localio,
         device: DISK,
-        src: RegionId(resource),
-        src_offset,
+        resource: RegionId(resource),
+        offset,
         length_bytes,
-        dst: RegionId(0),
-        dst_offset: 99,
+        memory: 0,
     }
+}
+
+/// Memory for each part.
+fn memory_of(parts: &mut [BatchPart]) -> Vec<Vec<u8>> {
+    let memory = parts.iter_mut().map(|part| {
+        let mut memory = vec![0; part.length_bytes as usize];
+        part.memory = memory.as_mut_ptr() as u64;
+        memory
+    });
+    memory.collect()
 }
 
 #[test]
 fn a_batch_reads_neighbours_together_and_shared_bytes_once() {
     let mut traffic = traffic(64, 8);
-    let parts = [
+    let mut parts = [
         part(1, 0, 1000),
         part(1, 500, 1000),
         part(1, 500, 1000),
@@ -272,18 +285,9 @@ fn a_batch_reads_neighbours_together_and_shared_bytes_once() {
         part(2, 0, 10),
         part(1, 100, 1),
     ];
-    let mut memory: Vec<_> = parts
-        .iter()
-        .map(|it| vec![0u8; it.length_bytes as usize])
-        .collect();
-    let targets = memory
-        .iter_mut()
-        .map(|it| it.as_mut_ptr() as usize)
-        .collect();
+    let memory = memory_of(&mut parts);
     let batch = request(RequestKind::Batch, 0, 0, 1);
-    traffic
-        .start_batch(batch, parts.to_vec(), targets, (), 0)
-        .unwrap();
+    traffic.start_batch(batch, parts.to_vec(), (), 0).unwrap();
     traffic.pump(0);
     assert_eq!(traffic.engine.held.len(), 2);
     run_dry(&mut traffic, 1);
@@ -294,7 +298,7 @@ fn a_batch_reads_neighbours_together_and_shared_bytes_once() {
     );
     assert_eq!(done.parts, [const { Ok(()) }; 6]);
     for (part, memory) in parts.iter().zip(&memory) {
-        let byte = |k| byte_of(ResourceId(part.src.0), part.src_offset + k as u64);
+        let byte = |k| byte_of(ResourceId(part.resource.0), part.offset + k as u64);
         assert!(
             memory.iter().enumerate().all(|(k, it)| *it == byte(k)),
             "{part:?}"
@@ -305,18 +309,20 @@ fn a_batch_reads_neighbours_together_and_shared_bytes_once() {
 #[test]
 fn of_a_batch_only_the_parts_fail_whose_bytes_are_lost() {
     let mut traffic = traffic(64, 8);
-    let parts = vec![part(1, 0, 100), part(1, 100, 100), part(1, 50, 100)];
-    let mut memory = vec![vec![0u8; 100]; 3];
-    let targets = memory
-        .iter_mut()
-        .map(|it| it.as_mut_ptr() as usize)
-        .collect();
+    let mut parts = vec![part(1, 0, 100), part(1, 100, 100), part(1, 50, 100)];
+    let memory = memory_of(&mut parts);
     let batch = request(RequestKind::Batch, 0, 0, 1);
-    traffic.start_batch(batch, parts, targets, (), 0).unwrap();
+    traffic.start_batch(batch, parts, (), 0).unwrap();
     traffic.pump(0);
-    let end = Error::new(ErrorCode::Io, "read", "the file ends here").with_offset(120);
-    traffic.engine.end(0, 120, Some(end));
+    let end = || Error::new(ErrorCode::Io, "read", "the file ends here");
+    traffic.engine.end(0, 120, Some(end()));
     traffic.pump(1);
+    // What is left is tried again part by part, and is not there either.
+    assert_eq!(traffic.engine.held.len(), 2);
+    while !traffic.engine.held.is_empty() {
+        traffic.engine.end(0, 0, Some(end()));
+        traffic.pump(2);
+    }
     let done = traffic.next_ended().unwrap();
     assert_eq!(done.status, RequestStatus::Error);
     assert_eq!(done.parts[0], Ok(()));
