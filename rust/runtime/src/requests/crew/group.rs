@@ -115,6 +115,15 @@ mod tests {
         names.filter(|it| it.starts_with(name)).count()
     }
 
+    /// One that has been joined may still be in the list for a moment.
+    fn await_no_threads_named(name: &str) {
+        let deadline = std::time::Instant::now() + LONG;
+        while threads_named(name) > 0 {
+            assert!(std::time::Instant::now() < deadline, "threads stay");
+            std::thread::yield_now();
+        }
+    }
+
     fn add(group: &Group<Job>) -> bool {
         let job: Job = Box::new(|| 6 * 7);
         group.hand_over(PriorityLevel::High, 1, job).is_ok()
@@ -129,7 +138,7 @@ mod tests {
         assert!(add(&group));
         // A thread names itself, so it may be nameless for a moment.
         group.end(Rest::Drain, LONG);
-        assert_eq!(threads_named(name), 0);
+        await_no_threads_named(name);
         assert_eq!(group.started().unwrap().thread_count(), 3);
         assert!(group.take().is_some());
         assert!(!add(&group), "it has ended");
@@ -149,11 +158,7 @@ mod tests {
         assert!(group.hand_over(PriorityLevel::Low, 1, job).is_ok());
         drop(group);
         drop(go);
-        let deadline = std::time::Instant::now() + LONG;
-        while threads_named(name) > 0 {
-            assert!(std::time::Instant::now() < deadline, "threads stay");
-            std::thread::yield_now();
-        }
+        await_no_threads_named(name);
     }
 
     #[test]
