@@ -1,6 +1,7 @@
 //! An urgent request waits for at most one slice of bulk.
 
 use gpuio_core::scheduling::{DeviceLimits, RequestClass, SchedulerPolicy};
+use gpuio_sim::load::beside;
 use gpuio_sim::load::closed::{run_policy, Performance};
 use gpuio_sim::load::device::Model;
 use gpuio_sim::load::workloads::{Closed, Urgent, Workload, MIXED};
@@ -24,9 +25,11 @@ const SERIAL: Workload = Workload {
     },
     urgent: Some(Urgent {
         arrival_ns: 4e7,
+        thinks: false,
         length_bytes: 4096,
         good_p99_ns: f64::INFINITY,
     }),
+    courtesy: None,
     slices: 400_000,
 };
 
@@ -90,4 +93,27 @@ fn beside_bulk_urgent_requests_are_nearly_as_fast_as_alone() {
         inflation <= 2.5 && kept >= 0.6,
         "{beside:?} {idle:?} {bulk:?}"
     );
+}
+
+/// What courtesy finds on drives that differ by a factor of a thousand, without being told.
+#[test]
+fn bulk_is_held_back_as_each_drive_needs_it() {
+    for policy in [SchedulerPolicy::Priority, SchedulerPolicy::Adaptive] {
+        for drive in &beside::DRIVES {
+            // At random, what bulk can have is little where an urgent request needs as long. Of
+            // eight channels seven are given to bulk: two urgent requests at a time are too many.
+            for (thinks, share) in [(false, 0.3), (true, 0.6)] {
+                let it = beside::run(drive, policy, thinks, 40_000);
+                println!(
+                    "{policy}, {}: {:.2}, {:.2}",
+                    drive.name, it.slowdown, it.share
+                );
+                assert!(
+                    it.slowdown < 5.0 && it.share > share,
+                    "{} {it:?}",
+                    drive.name
+                );
+            }
+        }
+    }
 }

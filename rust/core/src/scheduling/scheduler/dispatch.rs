@@ -42,11 +42,9 @@ impl Scheduler {
         if free == 0 || (waits && !self.ready.has_urgent(device)) {
             return None;
         }
-        let has_bulk_room = state.bulk_in_flight < state.bulk_depth(now_ns);
-        Some(if has_bulk_room {
-            Room::ForAny
-        } else {
-            Room::ForOrdinary
+        Some(match state.bulk_room_bytes(now_ns) {
+            Some(_) => Room::ForAny,
+            None => Room::ForOrdinary,
         })
     }
 
@@ -61,25 +59,29 @@ impl Scheduler {
         let record = self.records.get_mut(id.0)?;
         let request = record.request;
         let device = &mut self.devices[request.device.0 as usize];
-        let slice_bytes = device.slice_bytes(popped.is_bulk, now_ns);
+        let room_bytes = device.bulk_room_bytes(now_ns).filter(|_| popped.is_bulk);
+        let slice_bytes = device.limits.slice_bytes;
+        let slice_bytes = slice_bytes.min(room_bytes.unwrap_or(u64::MAX));
         let mut fragment = record.take(slice_bytes, now_ns)?;
         fragment.attempts += 1;
         record.in_flight += 1;
-        device.in_flight += 1;
-        device.bulk_in_flight += u32::from(popped.is_bulk);
+        let flight = Flight {
+            request: id,
+            fragment,
+            device: request.device,
+            is_bulk: popped.is_bulk,
+            is_urgent: record.came_urgent && !popped.is_bulk,
+            beside: device.beside(),
+            dispatched_ns: now_ns,
+        };
+        device.goes(&flight);
         self.figures.class_mut(request.class).aged += u64::from(popped.is_aged);
         let (src_offset, dst_offset) = record.offsets(fragment.operation);
         let src = match &record.batch {
             Some(batch) => batch.plan.operations[fragment.operation as usize].src,
             None => request.src,
         };
-        let flight = self.flights.insert(Flight {
-            request: id,
-            fragment,
-            device: request.device,
-            is_bulk: popped.is_bulk,
-            dispatched_ns: now_ns,
-        });
+        let flight = self.flights.insert(flight);
         self.wait_for_slot(id, now_ns);
         Some(Slice {
             id: SliceId(flight),
