@@ -6,7 +6,7 @@ use super::device::Model;
 use super::workloads::{Closed, Urgent, Workload};
 use gpuio_core::scheduling::{CourtesyOptions, DeviceLimits, RequestClass, SchedulerPolicy};
 
-/// Limits that suit bulk, as the runtime sets them.
+/// Limits that suit bulk, as the runtime sets them. ADAPTIVE finds its own.
 const LIMITS: DeviceLimits = DeviceLimits {
     depth: 64,
     bulk_depth: 32,
@@ -92,7 +92,8 @@ pub fn run(drive: &Drive, policy: SchedulerPolicy, thinks: bool, slices: u64) ->
         urgent: None,
         ..workload
     };
-    let go = |it: &Workload| run_policy(it, policy, Some(LIMITS), it.slices, 1);
+    let limits = (policy != SchedulerPolicy::Adaptive).then_some(LIMITS);
+    let go = |it: &Workload| run_policy(it, policy, limits, it.slices, 1);
     let performance = go(&workload);
     Beside {
         slowdown: performance.urgent_p99_ns as f64 / go(&idle).urgent_p99_ns as f64,

@@ -112,13 +112,6 @@ pub const BUGS: &[Bug] = &[
         expect: &["bytes of bulk may be in flight", "wait beside nothing"],
     },
     Bug {
-        name: "an urgent slice in flight is forgotten",
-        file: "courtesy/lull.rs",
-        old: "self.in_flight > 0 || now_ns < self.until_ns",
-        new: "now_ns < self.until_ns",
-        expect: &["not held back beside an urgent slice"],
-    },
-    Bug {
         name: "a request has the name of one that has ended",
         file: "slab.rs",
         old: "place.generation = place.generation.wrapping_add(1);",

@@ -26,6 +26,8 @@ mod harm;
 mod least;
 mod lull;
 mod pace;
+#[cfg(test)]
+mod tests;
 
 use self::harm::Harm;
 use self::lull::Lull;
