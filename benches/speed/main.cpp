@@ -3,7 +3,7 @@
 //
 //     gpuio_speed --data FILE --localio-rate PROGRAM --lookup PROGRAM --workers PROGRAM
 //                 [--rounds N] [--seconds S]
-//                 [--only engine|cold|scan|random|requests|workers|table]...
+//                 [--only engine|cold|scan|random|requests|urgent|deadlines|workers|table]...
 
 #include <algorithm>
 #include <cstdio>
@@ -47,7 +47,7 @@ CommandLine parse(int count, char** arguments) {
 
 int run(const CommandLine& line) {
     const std::initializer_list<const char*> reading = {"engine", "cold", "scan", "random",
-                                                        "requests"};
+                                                        "requests", "urgent", "deadlines"};
     if (std::any_of(reading.begin(), reading.end(), [&](auto it) { return line.wants(it); })) {
         speed::make_data_file(line.options.data_file, 2048 * speed::kMiB);
     }
@@ -62,6 +62,8 @@ int run(const CommandLine& line) {
     if (line.wants("scan")) warm_scan_rows(line.options, emit);
     if (line.wants("random")) warm_random_rows(line.options, emit);
     if (line.wants("requests")) request_rows(line.options, emit);
+    if (line.wants("urgent")) urgent_rows(line.options, emit);
+    if (line.wants("deadlines")) deadline_rows(line.options, emit);
     if (line.wants("workers")) worker_rows(line.options, emit);
     if (line.wants("table")) speed::table_rows(emit);
     std::printf("\n%d target%s missed\n", missed, missed == 1 ? "" : "s");

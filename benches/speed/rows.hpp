@@ -35,8 +35,14 @@ void warm_random_rows(const Options& options, const Emit& emit);
 /// Tasks that do nothing through the workers, against tokio and rayon.
 void worker_rows(const Options& options, const Emit& emit);
 
-/// Requests through the scheduler: against the engine alone, urgent beside bulk, batched or not.
+/// Requests through the scheduler: against the engine alone, batched or not.
 void request_rows(const Options& options, const Emit& emit);
+
+/// Urgent requests beside bulk that saturates the drive.
+void urgent_rows(const Options& options, const Emit& emit);
+
+/// Deadlines that are met when more is asked for than the drive can do.
+void deadline_rows(const Options& options, const Emit& emit);
 
 /// Bytes of a page-table entry.
 void table_rows(const Emit& emit);

@@ -2,11 +2,10 @@
 
 use gpuio_core::scheduling::batch::BatchPart;
 use gpuio_core::scheduling::retry::RetryPolicy;
-use gpuio_core::scheduling::scheduler::Courtesy;
 use gpuio_core::scheduling::{
-    DeviceId, DeviceLimits, Ended, EngineKind, EventState, InferenceQos, Outcome, RegionId,
-    Request, RequestClass, RequestId, RequestKind, RequestStatus, Scheduler, SchedulerOptions,
-    SchedulerPolicy, Slice, StreamId,
+    CourtesyOptions, DeviceId, DeviceLimits, Ended, EngineKind, EventState, InferenceQos, Outcome,
+    RegionId, Request, RequestClass, RequestId, RequestKind, RequestStatus, Scheduler,
+    SchedulerOptions, SchedulerPolicy, Slice, StreamId,
 };
 use gpuio_core::{Error, ErrorCode};
 
@@ -556,7 +555,7 @@ fn bulk_makes_room_where_urgent_requests_come() {
         class: RequestClass::InferenceRealtime,
         ..read(4096)
     };
-    let courtesy = Courtesy::default();
+    let courtesy = CourtesyOptions::default();
     let mut scheduler = Scheduler::new(SchedulerOptions {
         policy: SchedulerPolicy::Priority,
         devices: vec![limits],
@@ -570,20 +569,20 @@ fn bulk_makes_room_where_urgent_requests_come() {
     scheduler.submit(urgent, 1).unwrap();
     let slice = dispatch(&mut scheduler, 1);
     assert_eq!(slice.len(), 1);
-    finish(&mut scheduler, &slice[0], 2);
-    // No more bulk until all but two slices are back, and shorter ones then.
-    for slice in &before[..6] {
-        finish(&mut scheduler, slice, 3);
-        assert!(dispatch(&mut scheduler, 3).is_empty());
+    // No more bulk until all of it is back, and a short slice then.
+    for slice in &before[..7] {
+        finish(&mut scheduler, slice, 2);
+        assert!(dispatch(&mut scheduler, 2).is_empty());
     }
-    finish(&mut scheduler, &before[6], 3);
+    finish(&mut scheduler, &before[7], 3);
     let short = dispatch(&mut scheduler, 3);
     assert_eq!(short.len(), 1);
-    assert_eq!(short[0].length_bytes, courtesy.slice_bytes);
+    assert_eq!(short[0].length_bytes, courtesy.least_bytes);
+    finish(&mut scheduler, &slice[0], 4);
     // A while after the last urgent request everything is as it was.
-    let later = 1 + courtesy.lasts_ns;
+    let later = 4_000_000_000;
     finish(&mut scheduler, &short[0], later);
     let after = dispatch(&mut scheduler, later);
-    assert_eq!(after.len(), 7);
+    assert_eq!(after.len(), 8);
     assert!(after.iter().all(|it| it.length_bytes == 1 << 20));
 }

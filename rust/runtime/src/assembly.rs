@@ -9,8 +9,7 @@ use crate::traffic::{Queues, Traffic};
 use crate::wake::Wake;
 use gpuio_core::config::{Config, DeviceChoice};
 use gpuio_core::scheduling::retry::RetryPolicy;
-use gpuio_core::scheduling::scheduler::Courtesy;
-use gpuio_core::scheduling::{DeviceLimits, SchedulerOptions};
+use gpuio_core::scheduling::{CourtesyOptions, DeviceLimits, SchedulerOptions};
 use gpuio_core::Result;
 use gpuio_engines::localio::LocalIoOptions;
 use gpuio_engines::{Engines, EnginesOptions};
@@ -148,7 +147,7 @@ fn open_traffic(config: &Config, arena: (usize, usize)) -> Result<Traffic<Engine
     let options = SchedulerOptions {
         policy: config.scheduler_policy,
         queued_max: config.queued_requests_max as usize + own_errands_max(config) + LEGS_MAX,
-        courtesy: Some(Courtesy::default()),
+        courtesy: Some(CourtesyOptions::default()),
         retry: RetryPolicy {
             total_deadline_us: config.io_timeout_us,
             ..RetryPolicy::default()

@@ -3,9 +3,11 @@
 //!     cargo run --release -p gpuio-sim -- chaos --policy priority --seed 7 --requests 40000
 //!     cargo run --release -p gpuio-sim -- settings
 //!     cargo run --release -p gpuio-sim -- overload
+//!     cargo run --release -p gpuio-sim -- beside
 
 use gpuio_core::scheduling::SchedulerPolicy;
 use gpuio_sim::chaos;
+use gpuio_sim::load::beside;
 use gpuio_sim::load::closed::Performance;
 use gpuio_sim::load::overload;
 use gpuio_sim::load::settings::{best_compromise, compare_all};
@@ -13,7 +15,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: gpuio-sim chaos [--policy NAME] [--seed N] [--seeds N] [--requests N]
        gpuio-sim settings [--seed N]
-       gpuio-sim overload [--seed N]";
+       gpuio-sim overload [--seed N]
+       gpuio-sim beside";
 
 fn main() -> ExitCode {
     match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
@@ -34,6 +37,10 @@ fn run(arguments: &[String]) -> Result<(), String> {
         }
         Some("overload") => {
             print_overload(number(arguments, "--seed", 1)?);
+            Ok(())
+        }
+        Some("beside") => {
+            print_beside();
             Ok(())
         }
         _ => Err(USAGE.into()),
@@ -119,6 +126,23 @@ fn print_overload(seed: u64) {
                 served.critical_met,
                 100.0 * served.critical_hit_rate(),
                 100.0 * served.all_met as f64 / served.all as f64
+            );
+        }
+    }
+}
+
+fn print_beside() {
+    println!("| drive | urgent requests | p99, times that alone | bulk's share | bulk in flight |");
+    println!("| --- | --- | ---: | ---: | ---: |");
+    for drive in &beside::DRIVES {
+        for (thinks, come) in [(false, "at random"), (true, "after a thought")] {
+            let it = beside::run(drive, SchedulerPolicy::Priority, thinks, 100_000);
+            println!(
+                "| {} | {come} | {:.2} | {:.2} | {} KiB |",
+                drive.name,
+                it.slowdown,
+                it.share,
+                it.performance.allowed_bytes >> 10
             );
         }
     }

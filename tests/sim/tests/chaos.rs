@@ -5,9 +5,9 @@ use gpuio_sim::chaos::campaign;
 
 const SEEDS: u64 = 64;
 
-/// Requests that are made up for each seed; a good half is accepted, the others meet full queues,
+/// Requests that are made up for each seed; almost half are accepted, the others meet full queues,
 /// impossible deadlines and schedulers that were shut down.
-const REQUESTS: usize = 90_000;
+const REQUESTS: usize = 100_000;
 
 /// What all policies together have to carry out, divided by their number.
 const ACCEPTED: u64 = 2_500_000;

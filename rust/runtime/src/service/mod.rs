@@ -219,7 +219,9 @@ impl Service {
             }
             let since = *idle_since.get_or_insert_with(Instant::now);
             if since.elapsed() < SPIN {
-                std::hint::spin_loop();
+                // Not a spin instruction: whom a turn has woken may stand behind this thread, and
+                // would wait for the kernel's next tick, milliseconds.
+                std::thread::yield_now();
             } else {
                 self.sleep(rings);
             }

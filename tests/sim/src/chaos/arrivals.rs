@@ -6,7 +6,8 @@ use super::live::Live;
 use super::world::{Happening, World};
 use gpuio_core::random::Random;
 use gpuio_core::scheduling::batch::BatchPart;
-use gpuio_core::scheduling::{Request, RequestClass, RequestId, RequestKind, StreamId};
+use gpuio_core::scheduling::StreamId;
+use gpuio_core::scheduling::{PriorityLevel, Request, RequestClass, RequestId, RequestKind};
 use gpuio_core::ErrorCode;
 
 impl World {
@@ -92,6 +93,7 @@ impl World {
             in_flight: 0,
             is_ready: false,
             has_begun: false,
+            came_urgent: request.class.level() == PriorityLevel::High,
             is_cancelled: false,
             has_ended: false,
         });

@@ -91,13 +91,14 @@ impl Fairness {
         }
     }
 
-    /// A slice goes out.
+    /// A slice goes out. `has_bulk_room`: one of bulk might have, as far as courtesy goes.
     pub fn departs(
         &mut self,
         slice: &Slice,
         tag: usize,
         lives: &[Live],
         limits: &DeviceLimits,
+        has_bulk_room: bool,
         now_ns: u64,
     ) -> Result<(), String> {
         let live = &lives[tag];
@@ -115,7 +116,7 @@ impl Fairness {
         self.check_inversion(slice, tag, lives)?;
         let device = &mut self.devices[slice.device.0 as usize];
         let before = device.departures.last();
-        let has_bulk_room = device.bulk_in_flight < limits.bulk_depth;
+        let has_bulk_room = has_bulk_room && device.bulk_in_flight < limits.bulk_depth;
         let (any, with_bulk_room) = before.map_or((0, 0), |it| (it.any, it.with_bulk_room));
         device.departures.push(Departure {
             at_ns: now_ns,

@@ -18,6 +18,8 @@ pub(super) struct Live {
     /// The oracle knows that it waits for a slot.
     pub is_ready: bool,
     pub has_begun: bool,
+    /// Its class was of the highest level when it came.
+    pub came_urgent: bool,
     pub is_cancelled: bool,
     pub has_ended: bool,
 }

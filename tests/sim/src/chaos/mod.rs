@@ -6,10 +6,12 @@
 //! | `bytes` | every byte is right; what did not complete is old or new, never anything else |
 //! | `order` | a stream's requests one after the other, events before what waits for them |
 //! | `fairness` | limits kept, no inversion beyond one slice, no starvation beyond the bound |
+//! | `courtesy` | bulk held back beside urgent slices, within what is allowed, never to nothing |
 //! | `endings` | every request ends exactly once, with nothing in flight; all end in the end |
 
 mod arrivals;
 mod bytes;
+mod courtesy;
 mod device;
 mod endings;
 mod fairness;

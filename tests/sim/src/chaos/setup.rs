@@ -3,8 +3,7 @@
 use super::bytes::MAX_STREAMS;
 use crate::random::Seeded;
 use gpuio_core::scheduling::retry::RetryPolicy;
-use gpuio_core::scheduling::scheduler::Courtesy;
-use gpuio_core::scheduling::{DeviceLimits, SchedulerOptions, SchedulerPolicy};
+use gpuio_core::scheduling::{CourtesyOptions, DeviceLimits, SchedulerOptions, SchedulerPolicy};
 
 /// How often things go wrong, as probabilities for each slice.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +58,7 @@ impl Setup {
                 admits_by_deadline: random.chance(0.7),
                 queued_max: random.pick(&[8, 100, 1000]),
                 starvation_age_ns: random.pick(&[20_000, 200_000, 2_000_000]),
-                courtesy: Some(Courtesy::default()),
+                courtesy: courtesy(&mut random.clone()),
                 retry: retry(random),
             },
             stream_count: random.within(1, MAX_STREAMS),
@@ -79,6 +78,16 @@ impl Setup {
             promote: random.pick(&[0.0, 0.1]),
         }
     }
+}
+
+/// With bounds that matter to slices as short as these. Of a copy, so that no other choice changes.
+fn courtesy(random: &mut Seeded) -> Option<CourtesyOptions> {
+    let least_bytes = random.pick(&[64, 128, 600]);
+    let first_bytes = least_bytes * random.pick(&[1, 2, 8]);
+    random.chance(0.5).then_some(CourtesyOptions {
+        least_bytes,
+        first_bytes,
+    })
 }
 
 fn retry(random: &mut Seeded) -> RetryPolicy {

@@ -1,6 +1,7 @@
 //! The loop: requests arrive, slices come back, and after everything the oracles look.
 
 use super::bytes::Bytes;
+use super::courtesy::Courtesy;
 use super::device::{fate, Fate};
 use super::fairness::{is_bulk, Fairness};
 use super::live::Live;
@@ -9,7 +10,7 @@ use super::setup::{Faults, Setup};
 use super::Tally;
 use crate::clock::Agenda;
 use crate::random::Seeded;
-use gpuio_core::scheduling::{DeviceId, DeviceLimits, EventId, RequestStatus, Scheduler, Slice};
+use gpuio_core::scheduling::{DeviceId, EventId, RequestStatus, Scheduler, SchedulerPolicy, Slice};
 
 /// What the simulation plans. Flights are indices.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,7 @@ pub(super) struct World {
     pub scheduler: Scheduler,
     pub order: Order,
     pub fairness: Fairness,
+    pub courtesy: Courtesy,
     pub bytes: Bytes,
     pub lives: Vec<Live>,
     pub agenda: Agenda<Happening>,
@@ -54,6 +56,11 @@ impl World {
         let events: Result<Vec<_>, _> = events.collect();
         let (policy, age_ns) = (setup.options.policy, setup.options.starvation_age_ns);
         let device_count = setup.options.devices.len();
+        let has_levels = matches!(
+            policy,
+            SchedulerPolicy::Priority | SchedulerPolicy::Adaptive
+        );
+        let courtesy = setup.options.courtesy.filter(|_| has_levels);
         Ok(Self {
             random,
             now_ns: 0,
@@ -61,6 +68,7 @@ impl World {
             scheduler,
             order: Order::new(setup.stream_count as usize),
             fairness: Fairness::new(policy, age_ns, device_count),
+            courtesy: Courtesy::new(courtesy, device_count),
             bytes: Bytes::new(device_count, setup.options.queued_max),
             setup,
             lives: Vec::new(),
@@ -123,6 +131,8 @@ impl World {
         }
         self.lives[tag].in_flight -= 1;
         self.fairness.returns(slice.device, flight.is_bulk);
+        self.courtesy
+            .returns(&slice, &self.lives[tag], flight.is_bulk);
         if fate.outcome.bytes < slice.length_bytes {
             self.tally.faults += 1;
             self.troubled.push(tag);
@@ -146,10 +156,9 @@ impl World {
     }
 
     fn dispatch(&mut self, device: DeviceId) -> Result<(), String> {
-        let limits = DeviceLimits {
-            bulk_depth: self.scheduler.bulk_depth(device, self.now_ns),
-            ..self.scheduler.limits(device)
-        };
+        let limits = self.scheduler.limits(device);
+        let allowed = self.scheduler.allowed_bulk_bytes(device, self.now_ns);
+        self.courtesy.says(device, allowed)?;
         let waiting = self.scheduler.waiting_count(device) as u64;
         let mut slices = Vec::new();
         self.scheduler.dispatch(device, self.now_ns, &mut slices);
@@ -166,8 +175,11 @@ impl World {
                     .enters(tag, live, &limits, self.now_ns, waiting + 1);
             }
             let lives = &self.lives;
+            let has_room = self.courtesy.has_room(device, &limits);
             self.fairness
-                .departs(&slice, tag, lives, &limits, self.now_ns)?;
+                .departs(&slice, tag, lives, &limits, has_room, self.now_ns)?;
+            let is_bulk = self.setup.options.policy.preempts() && is_bulk(&lives[tag], &limits);
+            self.courtesy.departs(&slice, &lives[tag], is_bulk)?;
             self.lives[tag].has_begun = true;
             self.lives[tag].in_flight += 1;
             let goes_out_again = slices[at + 1..]
@@ -184,8 +196,6 @@ impl World {
                 self.flights.push(None);
                 self.flights.len() - 1
             });
-            let is_bulk =
-                self.setup.options.policy.preempts() && is_bulk(&self.lives[tag], &limits);
             self.flights[index] = Some(Flight {
                 slice,
                 fate,
@@ -194,6 +204,8 @@ impl World {
             self.agenda.plan(at_ns, Happening::Return(index));
         }
         self.tally.slices += slices.len() as u64;
+        let waiting = self.scheduler.waiting_count(device);
+        self.courtesy.rests(device, waiting)?;
         self.fairness.rests(device, &limits)
     }
 

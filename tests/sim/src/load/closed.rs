@@ -24,6 +24,9 @@ pub struct Performance {
     pub urgent_wait_max_ns: u64,
     /// The limits in force at the end.
     pub limits: DeviceLimits,
+    /// Bytes of bulk that might be in flight when urgent requests came, the median; 0 if bulk was
+    /// not held back.
+    pub allowed_bytes: u64,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +47,7 @@ struct Run {
     returned: u64,
     bulk_bytes: u64,
     urgent: Histogram,
+    allowed: Histogram,
     counts: bool,
 }
 
@@ -68,6 +72,7 @@ pub fn run_policy(
         policy,
         devices: vec![limits.unwrap_or_default()],
         adapts_limits: limits.is_none(),
+        courtesy: workload.courtesy,
         ..SchedulerOptions::default()
     };
     let mut run = Run {
@@ -81,6 +86,7 @@ pub fn run_policy(
         returned: 0,
         bulk_bytes: 0,
         urgent: Histogram::default(),
+        allowed: Histogram::default(),
         counts: false,
     };
     run.go(slices)
@@ -108,9 +114,7 @@ impl Run {
                 Happening::Return(id) => self.slice_returned(id, now_ns),
                 Happening::Urgent => {
                     if let Some(urgent) = self.workload.urgent {
-                        let class = RequestClass::InferenceRealtime;
-                        self.submit(urgent.length_bytes, class, now_ns);
-                        self.plan_urgent(urgent, now_ns);
+                        self.submit_urgent(urgent, now_ns);
                     }
                 }
             }
@@ -142,12 +146,28 @@ impl Run {
             score: bandwidth / excess.powi(2),
             urgent_wait_max_ns: urgent_wait.max(),
             limits: self.scheduler.limits(DEVICE),
+            allowed_bytes: self.allowed.quantile(0.5),
         }
     }
 
     fn plan_urgent(&mut self, urgent: Urgent, now_ns: u64) {
-        let wait_ns = self.random.exponential(urgent.arrival_ns) as u64;
-        self.agenda.plan(now_ns + wait_ns, Happening::Urgent);
+        let wait_ns = match urgent.thinks {
+            true => urgent.arrival_ns,
+            false => self.random.exponential(urgent.arrival_ns),
+        };
+        self.agenda.plan(now_ns + wait_ns as u64, Happening::Urgent);
+    }
+
+    fn submit_urgent(&mut self, urgent: Urgent, now_ns: u64) {
+        let class = RequestClass::InferenceRealtime;
+        self.submit(urgent.length_bytes, class, now_ns);
+        let allowed = self.scheduler.allowed_bulk_bytes(DEVICE, now_ns);
+        if let Some(bytes) = allowed.filter(|_| self.counts) {
+            self.allowed.record(bytes);
+        }
+        if !urgent.thinks {
+            self.plan_urgent(urgent, now_ns);
+        }
     }
 
     fn submit_bulk(&mut self, now_ns: u64) {
@@ -216,8 +236,13 @@ impl Run {
             let is_bulk = ended.bytes_completed == self.workload.closed.length_bytes;
             if is_bulk {
                 self.submit_bulk(now_ns);
-            } else if self.counts {
+                continue;
+            }
+            if self.counts {
                 self.urgent.record(now_ns - ended.user_data);
+            }
+            if let Some(urgent) = self.workload.urgent.filter(|it| it.thinks) {
+                self.plan_urgent(urgent, now_ns);
             }
         }
     }

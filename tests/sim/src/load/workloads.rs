@@ -1,7 +1,7 @@
 //! Four devices and what is asked of them.
 
 use super::device::Model;
-use gpuio_core::scheduling::RequestClass;
+use gpuio_core::scheduling::{CourtesyOptions, RequestClass};
 
 /// Requests that are always there: each that ends is followed by another.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,9 @@ pub struct Closed {
 pub struct Urgent {
     /// Mean wait between two.
     pub arrival_ns: f64,
+    /// Whether the wait begins when the one before has ended, and always lasts as long: a program
+    /// that waits for the answer and thinks. Else they come at random.
+    pub thinks: bool,
     /// How long they are.
     pub length_bytes: u64,
     /// The 99th percentile of their latency that is still good: 2.5 times that of an idle device.
@@ -37,6 +40,8 @@ pub struct Workload {
     pub closed: Closed,
     /// What comes beside it.
     pub urgent: Option<Urgent>,
+    /// How bulk is held back for it.
+    pub courtesy: Option<CourtesyOptions>,
     /// Slices of a run with fixed limits; the controller gets ten times as many.
     pub slices: u64,
 }
@@ -61,6 +66,7 @@ pub const NVME: Workload = Workload {
         class: RequestClass::TrainingFw,
     },
     urgent: None,
+    courtesy: None,
     slices: 30_000,
 };
 
@@ -81,6 +87,7 @@ pub const DISK: Workload = Workload {
         class: RequestClass::Checkpoint,
     },
     urgent: None,
+    courtesy: None,
     slices: 3_000,
 };
 
@@ -102,6 +109,7 @@ pub const NETWORK: Workload = Workload {
         class: RequestClass::EngramSync,
     },
     urgent: None,
+    courtesy: None,
     slices: 6_000,
 };
 
@@ -124,10 +132,12 @@ pub const MIXED: Workload = Workload {
     },
     urgent: Some(Urgent {
         arrival_ns: 400_000.0,
+        thinks: false,
         length_bytes: 4096,
         // 90 us and 20 %, 4096 bytes at 0.4 a nanosecond, 3.3 us of overhead.
         good_p99_ns: 2.5 * (108_000.0 + 10_240.0 + 3_300.0),
     }),
+    courtesy: None,
     slices: 20_000,
 };
 

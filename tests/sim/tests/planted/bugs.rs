@@ -114,9 +114,23 @@ pub const BUGS: &[Bug] = &[
     Bug {
         name: "bulk takes every slot",
         file: "scheduler/dispatch.rs",
-        old: "let has_bulk_room = state.bulk_in_flight < state.bulk_depth(now_ns);",
-        new: "let has_bulk_room = state.bulk_in_flight < state.limits.depth;",
+        old: "Some(match state.bulk_room_bytes(now_ns) {",
+        new: "Some(match Some(state.in_flight) {",
         expect: &["of bulk in flight"],
+    },
+    Bug {
+        name: "bulk goes beyond what urgent requests can bear",
+        file: "courtesy/mod.rs",
+        old: "let room = allowed.saturating_sub(bulk_bytes);",
+        new: "let room = allowed.saturating_sub(bulk_bytes / 2);",
+        expect: &["bytes of bulk in flight"],
+    },
+    Bug {
+        name: "bulk is held back to nothing where it harms",
+        file: "courtesy/harm.rs",
+        old: "(SHRINKS * self.bearable_bytes).max(self.least_bytes)",
+        new: "SHRINKS * self.bearable_bytes",
+        expect: &["bytes of bulk may be in flight", "wait beside nothing"],
     },
     Bug {
         name: "a request has the name of one that has ended",

@@ -142,6 +142,12 @@ impl Controller {
         }
     }
 
+    /// What is in flight is not what the limits say, but less: what is seen of it tells nothing of
+    /// them, so the measurement begins anew.
+    pub fn interrupt(&mut self, now_ns: u64) {
+        self.epoch = Epoch::new(now_ns);
+    }
+
     /// Learns of a completion. [`Controller::limits`] may differ afterwards.
     pub fn observe(&mut self, seen: Observation) {
         let depth = self.limits().depth;

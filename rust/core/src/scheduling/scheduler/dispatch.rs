@@ -42,11 +42,9 @@ impl Scheduler {
         if free == 0 || (waits && !self.ready.has_urgent(device)) {
             return None;
         }
-        let has_bulk_room = state.bulk_in_flight < state.bulk_depth(now_ns);
-        Some(if has_bulk_room {
-            Room::ForAny
-        } else {
-            Room::ForOrdinary
+        Some(match state.bulk_room_bytes(now_ns) {
+            Some(_) => Room::ForAny,
+            None => Room::ForOrdinary,
         })
     }
 
@@ -61,21 +59,25 @@ impl Scheduler {
         let record = self.records.get_mut(id.0)?;
         let (request, (engine, queue)) = (record.request, record.way());
         let device = &mut self.devices[queue.0 as usize];
-        let slice_bytes = device.slice_bytes(popped.is_bulk, now_ns);
+        let room_bytes = device.bulk_room_bytes(now_ns).filter(|_| popped.is_bulk);
+        let slice_bytes = device.limits.slice_bytes;
+        let slice_bytes = slice_bytes.min(room_bytes.unwrap_or(u64::MAX));
         let mut fragment = record.take(slice_bytes, now_ns)?;
         fragment.attempts += 1;
         record.in_flight += 1;
-        device.in_flight += 1;
-        device.bulk_in_flight += u32::from(popped.is_bulk);
-        self.figures.class_mut(request.class).aged += u64::from(popped.is_aged);
-        let ends = record.ends(fragment.operation);
-        let flight = self.flights.insert(Flight {
+        let flight = Flight {
             request: id,
             fragment,
             device: queue,
             is_bulk: popped.is_bulk,
+            is_urgent: record.came_urgent && !popped.is_bulk,
+            beside: device.beside(),
             dispatched_ns: now_ns,
-        });
+        };
+        device.goes(&flight);
+        self.figures.class_mut(request.class).aged += u64::from(popped.is_aged);
+        let ends = record.ends(fragment.operation);
+        let flight = self.flights.insert(flight);
         self.wait_for_slot(id, now_ns);
         Some(Slice {
             id: SliceId(flight),

@@ -84,12 +84,18 @@ impl Scheduler {
     fn observe(&mut self, flight: &Flight, bytes: u64, now_ns: u64) {
         let device = &mut self.devices[flight.device.0 as usize];
         let in_flight = device.in_flight;
-        device.in_flight -= 1;
-        device.bulk_in_flight -= u32::from(flight.is_bulk);
+        device.comes_back(flight, bytes, now_ns);
         let record = self.records.get(flight.request.0);
         let Some((controller, record)) = device.controller.as_mut().zip(record) else {
             return;
         };
+        if device
+            .courtesy
+            .as_ref()
+            .is_some_and(|it| it.is_in_force(now_ns))
+        {
+            return controller.interrupt(now_ns);
+        }
         controller.observe(Observation {
             now_ns,
             dispatched_ns: flight.dispatched_ns,

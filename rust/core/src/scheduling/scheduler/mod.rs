@@ -30,18 +30,18 @@ mod record;
 mod slice;
 mod submit;
 
-pub use courtesy::Courtesy;
 pub use options::SchedulerOptions;
 pub use slice::{Ended, Outcome, Slice, SliceId};
 
 use self::record::{Fragment, Record};
 use super::admission::Admission;
 use super::batch::BatchPlan;
+use super::courtesy::Beside;
 use super::events::{EventId, EventState};
 use super::slab::Slab;
 use super::streams::Streams;
 use super::{
-    Controller, DeviceId, DeviceLimits, Figures, ReadyQueues, RequestId, RequestKind,
+    Controller, Courtesy, DeviceId, DeviceLimits, Figures, ReadyQueues, RequestId, RequestKind,
     RequestStatus, StreamId,
 };
 use crate::{Error, ErrorCode, Result};
@@ -58,6 +58,10 @@ struct Flight {
     fragment: Fragment,
     device: DeviceId,
     is_bulk: bool,
+    /// Its request came as one of the highest level, and it is not bulk.
+    is_urgent: bool,
+    /// What was in flight, if that was bulk and urgent slices alone.
+    beside: Option<Beside>,
     dispatched_ns: u64,
 }
 
@@ -68,9 +72,9 @@ struct Device {
     admission: Admission,
     in_flight: u32,
     bulk_in_flight: u32,
-    /// How bulk is held back for the sake of urgent requests, and until when.
+    bulk_bytes_in_flight: u64,
+    /// How bulk is held back for the sake of urgent requests.
     courtesy: Option<Courtesy>,
-    courtesy_until_ns: u64,
     /// It stands in [`Scheduler::stirred`], and was not asked since.
     is_stirred: bool,
 }
@@ -112,8 +116,8 @@ impl Scheduler {
                 admission: Admission::default(),
                 in_flight: 0,
                 bulk_in_flight: 0,
-                courtesy: options.courtesy,
-                courtesy_until_ns: 0,
+                bulk_bytes_in_flight: 0,
+                courtesy: options.courtesy().map(Courtesy::new),
                 is_stirred: false,
             }
         };

@@ -1,9 +1,8 @@
 //! How a scheduler is set up.
 
-use super::Courtesy;
 use crate::limits::{MAX_QUEUED_REQUESTS, MAX_SCHEDULED_DEVICES};
 use crate::scheduling::retry::RetryPolicy;
-use crate::scheduling::{DeviceLimits, SchedulerPolicy, STARVATION_AGE_NS};
+use crate::scheduling::{CourtesyOptions, DeviceLimits, SchedulerPolicy, STARVATION_AGE_NS};
 use crate::{Error, ErrorCode, Result};
 
 /// How a scheduler is set up.
@@ -21,9 +20,9 @@ pub struct SchedulerOptions {
     pub queued_max: usize,
     /// The wait after which the guard lets a request pass others.
     pub starvation_age_ns: u64,
-    /// How bulk is held back on a device that urgent requests come to; `None`: by the device's
-    /// limits alone.
-    pub courtesy: Option<Courtesy>,
+    /// Between which bounds bulk is held back on a device that urgent requests come to; `None`: by
+    /// the device's limits alone. Only by policies that know levels: PRIORITY and ADAPTIVE.
+    pub courtesy: Option<CourtesyOptions>,
     /// What is done about errors that can pass.
     pub retry: RetryPolicy,
 }
@@ -70,7 +69,17 @@ impl SchedulerOptions {
             return refuse("queued_max", self.queued_max, MAX_QUEUED_REQUESTS);
         }
         self.devices.iter().try_for_each(DeviceLimits::validate)?;
+        self.courtesy.map_or(Ok(()), |it| it.validate())?;
         self.retry.validate()
+    }
+
+    /// How bulk is held back under this policy.
+    pub(super) fn courtesy(&self) -> Option<CourtesyOptions> {
+        let has_levels = matches!(
+            self.policy,
+            SchedulerPolicy::Priority | SchedulerPolicy::Adaptive
+        );
+        self.courtesy.filter(|_| has_levels)
     }
 
     /// Whether a controller sets the limits.

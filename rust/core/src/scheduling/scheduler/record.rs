@@ -2,7 +2,9 @@
 
 use crate::scheduling::batch::{BatchPart, BatchPlan, BatchResults, Group, Operation};
 use crate::scheduling::slicing::slice_length;
-use crate::scheduling::{DeviceId, EngineKind, RegionId, Request, RequestKind, RequestStatus};
+use crate::scheduling::{
+    DeviceId, EngineKind, PriorityLevel, RegionId, Request, RequestKind, RequestStatus,
+};
 use crate::Error;
 
 /// A range of a request that has to be transferred. Of a batch, a range of one operation.
@@ -70,6 +72,8 @@ pub(super) struct Record {
     pub in_flight: u32,
     pub waiting_retries: u32,
     pub is_cancelled: bool,
+    /// Its class was of the highest level when it came; promotion does not count.
+    pub came_urgent: bool,
     pub failure: Option<Box<Error>>,
     pub batch: Option<Box<Batch>>,
 }
@@ -91,6 +95,7 @@ impl Record {
             in_flight: 0,
             waiting_retries: 0,
             is_cancelled: false,
+            came_urgent: request.class.level() == PriorityLevel::High,
             failure: None,
             batch: None,
         }

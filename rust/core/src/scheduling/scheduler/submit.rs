@@ -91,7 +91,10 @@ impl Scheduler {
         let shed = self.ask_admission(&mut record, now_ns)?;
 
         self.next_sequence += 1;
-        self.be_courteous(&request, now_ns);
+        let device = &mut self.devices[request.device.0 as usize];
+        if let Some(courtesy) = device.courtesy.as_mut().filter(|_| record.came_urgent) {
+            courtesy.urgent_request(now_ns);
+        }
         self.figures.class_mut(request.class).submitted += 1;
         let promised = record.cost_ns;
         let due_ns = record.due_ns;
