@@ -1,0 +1,24 @@
+//! Looking for a moment before sleeping.
+
+use std::time::{Duration, Instant};
+
+/// How long a thread looks whether what it waits for has come before it sleeps. What takes no
+/// engine, or is one of many in flight, comes sooner than a thread that sleeps is awake again; what
+/// takes longer costs this once.
+const MOMENT: Duration = Duration::from_micros(20);
+
+/// What `look` finds, now or within a moment, which is no longer than `timeout`.
+pub fn for_a_moment<T>(timeout: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    if let Some(found) = look() {
+        return Some(found);
+    }
+    let started = Instant::now();
+    while started.elapsed() < timeout.min(MOMENT) {
+        // Who is waited for may need this core.
+        std::thread::yield_now();
+        if let Some(found) = look() {
+            return Some(found);
+        }
+    }
+    None
+}
