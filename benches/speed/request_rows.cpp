@@ -63,7 +63,7 @@ double random_reads(const Options& options) {
             ++done;
             requests[k] = next(k);
         }
-        if (!any) requests[done % kDepth].wait_for(std::chrono::milliseconds(1));
+        if (!any) gpuio::wait_any(requests, std::chrono::milliseconds(1));
     }
     return static_cast<double>(done) / (now_s() - start);
 }
