@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// takes longer costs this once.
 const MOMENT: Duration = Duration::from_micros(20);
 
+/// Between two looks.
+const PAUSES: u32 = 4;
+
 /// What `look` finds, now or within a moment, which is no longer than `timeout`.
 pub fn for_a_moment<T>(timeout: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     if let Some(found) = look() {
@@ -14,8 +17,8 @@ pub fn for_a_moment<T>(timeout: Duration, mut look: impl FnMut() -> Option<T>) -
     }
     let started = Instant::now();
     while started.elapsed() < timeout.min(MOMENT) {
-        // Who is waited for may need this core.
-        std::thread::yield_now();
+        // Not `yield_now`: another process might keep the core for milliseconds.
+        (0..PAUSES).for_each(|_| std::hint::spin_loop());
         if let Some(found) = look() {
             return Some(found);
         }
