@@ -1,6 +1,6 @@
 //! Waiting for whichever of several requests ends first.
 
-use super::{look, RequestHandle, RequestState};
+use super::RequestHandle;
 use gpuio_core::{Error, ErrorCode, Result};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -77,22 +77,15 @@ impl RequestHandle {
                 message,
             ));
         }
-        let first = |has_ended: fn(&RequestState) -> bool| {
-            requests.clone().position(|it| has_ended(it.state()))
-        };
         let timeout = match shared.line.signals.is_service_thread() {
             true => Duration::ZERO, // only this thread could end them
             false => timeout,
         };
-        let now = look::for_a_moment(timeout, || first(|it| it.status().is_end()));
-        if now.is_some() {
-            return Ok(now);
-        }
         let deadline = Instant::now().checked_add(timeout);
         loop {
             // Before the look: an end after it turns the count.
             let seen = shared.turnstile.count();
-            if let Some(place) = first(RequestState::watch) {
+            if let Some(place) = requests.clone().position(|it| it.state().watch()) {
                 return Ok(Some(place));
             }
             let left = deadline.map_or(timeout, |it| it.saturating_duration_since(Instant::now()));

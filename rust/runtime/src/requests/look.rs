@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a thread looks whether what it waits for has come before it sleeps. What takes no
-/// engine, or is one of many in flight, comes sooner than a thread that sleeps is awake again; what
-/// takes longer costs this once.
+/// engine comes sooner than a thread that sleeps is awake again; what takes longer costs this once.
 const MOMENT: Duration = Duration::from_micros(20);
 
 /// Between two looks.
