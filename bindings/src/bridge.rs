@@ -11,8 +11,8 @@ use crate::requests::{
     event_wait, region_id, region_kind, region_length, region_of_array, region_of_memory,
     region_open, region_release, request_bytes, request_cancel, request_end, request_id,
     request_old_value, request_on_complete, request_parts, request_status, request_submit,
-    request_wait, stream_create, stream_id, stream_synchronize, stream_wait, EventSlot, RegionSlot,
-    RequestSlot, StreamSlot,
+    request_wait, request_wait_any, stream_create, stream_id, stream_synchronize, stream_wait,
+    EventSlot, RegionSlot, RequestSlot, StreamSlot,
 };
 
 #[cxx::bridge(namespace = "gpuio::bridge")]
@@ -243,6 +243,12 @@ pub mod ffi {
         fn request_status(request: &RequestSlot) -> i32;
         fn request_bytes(request: &RequestSlot) -> u64;
         fn request_wait(request: &RequestSlot, timeout_us: u64) -> bool;
+        /// `requests` are addresses of slots that live meanwhile. Their number: none has ended.
+        unsafe fn request_wait_any(
+            requests: &[usize],
+            timeout_us: u64,
+            status: &mut Status,
+        ) -> usize;
         fn request_end(request: &RequestSlot, status: &mut Status);
         fn request_old_value(request: &RequestSlot, value: &mut u64) -> bool;
         fn request_parts(request: &RequestSlot) -> Vec<Status>;

@@ -284,6 +284,25 @@ pub fn request_wait(request: &RequestSlot, timeout_us: u64) -> bool {
         .is_none_or(|it| it.wait(timeout).is_some())
 }
 
+/// The place of one that has ended, after at most this long; their number if none has. An empty
+/// slot counts as ended.
+///
+/// # Safety
+/// `requests` are addresses of slots, which live meanwhile.
+pub unsafe fn request_wait_any(requests: &[usize], timeout_us: u64, status: &mut Status) -> usize {
+    // SAFETY: the caller's promise.
+    let slot = |address: &usize| unsafe { &*(*address as *const RequestSlot) };
+    guard(status, || {
+        if let Some(empty) = requests.iter().position(|it| slot(it).0.is_none()) {
+            return Ok(empty);
+        }
+        let handles = requests.iter().filter_map(|it| slot(it).0.as_ref());
+        let timeout = Duration::from_micros(timeout_us);
+        let ended = RequestHandle::wait_any(handles, timeout)?;
+        Ok(ended.unwrap_or(requests.len()))
+    })
+}
+
 /// Why it ended, if not well.
 pub fn request_end(request: &RequestSlot, status: &mut Status) {
     guard(status, || {

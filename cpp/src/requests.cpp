@@ -116,6 +116,8 @@ public:
         bridge::request_on_complete(*core_, std::make_unique<Completion>(std::move(callback)));
     }
 
+    const bridge::RequestSlot& core() const { return *core_; }
+
 private:
     rust::Box<bridge::RequestSlot> core_;
 };
@@ -289,6 +291,21 @@ Figures ContextImpl::figures() const {
     figures.steals = from.steals;
     figures.requests = from.requests;
     return figures;
+}
+
+std::optional<std::size_t> wait_any(std::span<RequestState* const> requests,
+                                    Microseconds timeout) {
+    std::vector<std::size_t> slots;
+    slots.reserve(requests.size());
+    for (RequestState* const request : requests) {
+        const bridge::RequestSlot& slot = static_cast<RequestImpl*>(request)->core();
+        slots.push_back(reinterpret_cast<std::size_t>(&slot));
+    }
+    bridge::Status status;
+    const std::size_t place =
+        bridge::request_wait_any({slots.data(), slots.size()}, count_us(timeout), status);
+    check(status);
+    return place < slots.size() ? std::optional(place) : std::nullopt;
 }
 
 void check_target(bool writable) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <future>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -216,6 +217,35 @@ TEST_F(Requests, InABatchDoWhatTheirListSays) {
         ErrorCode::kPermission);
     EXPECT_GPUIO_ERROR(Stream(context_).batch(std::vector<Part>{Part::write(disk, here, 16)}),
                        ErrorCode::kInvalidArgument, "part 0");
+}
+
+TEST_F(Requests, OfWhichAnyIsWaitedFor) {
+    constexpr std::uint64_t kBlock = 4096, kBlocks = kBytes / kBlock;
+    constexpr std::size_t kDepth = 16;
+    test::Bytes buffer(kBytes);
+    const MemoryRegion disk = file(), memory = MemoryRegion::host(context_, span(buffer));
+    const Stream stream = Stream::unordered(context_);
+    std::uint64_t next = 0;
+    const auto read = [&] {
+        const std::uint64_t at = next++ * kBlock;
+        return stream.read({disk, at}, {memory, at}, kBlock);
+    };
+    std::vector<Request> requests;
+    EXPECT_EQ(gpuio::wait_any(requests), std::nullopt);
+    while (requests.size() < kDepth) requests.push_back(read());
+    while (next < kBlocks) {
+        const std::optional<std::size_t> ended = gpuio::wait_any(requests);
+        ASSERT_TRUE(ended && *ended < kDepth);
+        requests[*ended].wait();
+        requests[*ended] = read();
+    }
+    for (const Request& request : requests) request.wait();
+    EXPECT_EQ(buffer, bytes_);
+    const Context other = make();
+    test::Bytes word(8);
+    const MemoryRegion region = MemoryRegion::host(other, span(word));
+    requests.push_back(Stream(other).fetch_add(region, 1));
+    EXPECT_GPUIO_ERROR(gpuio::wait_any(requests), ErrorCode::kInvalidArgument, "contexts");
 }
 
 TEST_F(Requests, CallBackAndFulfilFutures) {

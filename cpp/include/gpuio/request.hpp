@@ -3,11 +3,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -128,7 +130,21 @@ public:
     }
 
 private:
+    friend std::optional<std::size_t> wait_any(std::span<const Request> requests,
+                                               std::chrono::microseconds timeout);
     std::shared_ptr<detail::RequestState> state_;
 };
+
+/// Waits until one of these requests has ended, at most `timeout`. Returns its place, the first
+/// one's if several have; nothing if none has in time, or there are none. For a loop that keeps
+/// many in flight: take all that have ended, submit as many, wait for any.
+/// \throws Error kInvalidArgument if they are of several contexts.
+inline std::optional<std::size_t> wait_any(std::span<const Request> requests,
+                                           std::chrono::microseconds timeout = kLongestWait) {
+    std::vector<detail::RequestState*> states;
+    states.reserve(requests.size());
+    for (const Request& request : requests) states.push_back(request.state_.get());
+    return detail::wait_any(states, timeout);
+}
 
 }  // namespace gpuio

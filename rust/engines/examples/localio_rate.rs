@@ -2,8 +2,10 @@
 //! reads, with the CPU time that each read costs.
 //!
 //! ```text
-//! localio_rate FILE [SECONDS] [random|sequential] [io_uring|threads]
+//! localio_rate FILE [SECONDS] [random|sequential] [io_uring|threads] [unregistered]
 //! ```
+//! Reads into memory that is registered with io_uring, unless it is told otherwise.
+//!
 //! Prints one line a run: `random iops=… cpu_us_per_io=…` or
 //! `sequential MiB_per_s=… cpu_us_per_io=…`.
 
@@ -41,7 +43,10 @@ const LOADS: [Load; 2] = [
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let Some(path) = arguments.get(1) else {
-        eprintln!("usage: localio_rate FILE [SECONDS] [random|sequential] [io_uring|threads]");
+        eprintln!(
+            "usage: localio_rate FILE [SECONDS] [random|sequential] [io_uring|threads] \
+             [unregistered]"
+        );
         std::process::exit(2);
     };
     let seconds = arguments
@@ -54,18 +59,25 @@ fn main() -> Result<()> {
         Some("io_uring") => LocalBackend::IoUring,
         _ => LocalBackend::Auto,
     };
+    let is_registered = arguments.get(5).is_none_or(|word| word != "unregistered");
     let path = std::fs::canonicalize(path).expect("the file exists");
     let uri = ResourceUri::parse(&format!("localio://{}?direct=1", path.display()))?;
     for load in LOADS
         .iter()
         .filter(|load| only.is_none_or(|only| only == load.name))
     {
-        measure(load, &uri, Duration::from_secs_f64(seconds), backend)?;
+        let time = Duration::from_secs_f64(seconds);
+        measure(load, &uri, time, (backend, is_registered))?;
     }
     Ok(())
 }
 
-fn measure(load: &Load, uri: &ResourceUri, time: Duration, backend: LocalBackend) -> Result<()> {
+fn measure(
+    load: &Load,
+    uri: &ResourceUri,
+    time: Duration,
+    (backend, is_registered): (LocalBackend, bool),
+) -> Result<()> {
     // As a context's own memory: huge pages, where there are any, and all of it touched.
     let arena = Mapping::new(load.depth * load.block_bytes)?;
     // SAFETY: the mapping's own bytes, which nobody else knows of yet.
@@ -73,7 +85,7 @@ fn measure(load: &Load, uri: &ResourceUri, time: Duration, backend: LocalBackend
     let mut engine = LocalIoEngine::new(LocalIoOptions {
         queue_depth: load.depth as u32,
         backend,
-        registered_arena: Some((arena.address(), arena.length_bytes())),
+        registered_arena: is_registered.then_some((arena.address(), arena.length_bytes())),
     })?;
     let (resource, info) = engine.open(uri, OpenOptions::default())?;
     eprintln!("{}", info.path);

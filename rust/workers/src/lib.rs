@@ -35,10 +35,11 @@
 #![forbid(unsafe_code)]
 
 pub mod bell;
+pub mod progress;
 pub mod sleep;
 pub mod sync;
 
-// Loom looks at the two handshakes above. The rest is for shuttle, which can take larger models.
+// Loom looks at the handshakes above. The rest is for shuttle, which can take larger models.
 #[cfg(not(loom))]
 mod figures;
 #[cfg(not(loom))]

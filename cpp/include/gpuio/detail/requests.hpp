@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -110,6 +111,9 @@ public:
     virtual void on_complete(std::function<void()> callback) = 0;
 };
 
+/// The place of one that has ended, after at most this long; nothing if none has.
+GPUIO_EXPORT std::optional<std::size_t> wait_any(std::span<RequestState* const> requests,
+                                                 Microseconds timeout);
 /// Throws kPermission if a target may not be written.
 GPUIO_EXPORT void check_target(bool writable);
 /// Throws kInvalidArgument: an unordered stream has no order to wait for.

@@ -63,6 +63,12 @@ impl Streams {
         is_turn
     }
 
+    /// Whether a request that came now would have its turn at once.
+    pub fn is_idle(&self, stream: StreamId) -> bool {
+        // A stream that has nothing to do is not kept.
+        stream == StreamId::NONE || !self.streams.contains_key(&stream)
+    }
+
     /// The event is reached when everything that stands in the stream now has ended. Requests
     /// whose turn has come by it are appended to `turns`. `is_live` says whether a request has
     /// not ended.

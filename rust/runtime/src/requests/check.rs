@@ -1,12 +1,27 @@
 //! What is refused at once.
 
+use super::names::Names;
+use super::order::{Extras, Order, Part, Side};
 use super::region::{Place, RegionKind, RegionState};
 use super::spec::{BatchPart, RequestSpec, SubmitOptions};
-use super::state::{Order, Part, Side};
 use super::Shared;
 use gpuio_core::limits::{MAX_BATCH_PARTS, MAX_FILE_OFFSET};
-use gpuio_core::scheduling::{RegionId, RequestKind, ATOMIC_BYTES};
+use gpuio_core::scheduling::{RequestKind, ATOMIC_BYTES};
 use gpuio_core::{Error, ErrorCode, Result};
+use hashbrown::HashMap;
+
+/// A range of a region, to be checked.
+#[derive(Clone, Copy)]
+struct Range<'a> {
+    region: &'a RegionState,
+    offset: u64,
+}
+
+impl Range<'_> {
+    fn side(&self) -> Side {
+        self.region.side(self.offset)
+    }
+}
 
 fn refuse<T>(kind: RequestKind, message: impl Into<String>) -> Result<T> {
     let code = ErrorCode::InvalidArgument;
@@ -14,7 +29,7 @@ fn refuse<T>(kind: RequestKind, message: impl Into<String>) -> Result<T> {
 }
 
 /// A request, checked.
-pub fn request(shared: &Shared, spec: &RequestSpec) -> Result<Order> {
+pub fn request(names: &Names, spec: &RequestSpec) -> Result<Order> {
     let kind = spec.kind;
     if kind == RequestKind::Batch {
         return refuse(kind, "a batch has parts; use submit_batch");
@@ -23,18 +38,19 @@ pub fn request(shared: &Shared, spec: &RequestSpec) -> Result<Order> {
         return refuse(kind, "the length is 0; ask for at least one byte");
     }
     let length_bytes = spec.length_bytes;
-    let side = |id, offset| side(shared, kind, id, offset, length_bytes);
-    let dst = side(spec.dst, spec.dst_offset)?;
+    let range = |id, offset| range(kind, names.region(id)?, offset, length_bytes);
+    let dst = range(spec.dst, spec.dst_offset)?;
     let src = match kind.is_atomic() {
-        true => dst.clone(),
-        false => side(spec.src, spec.src_offset)?,
+        true => dst,
+        false => range(spec.src, spec.src_offset)?,
     };
     match kind.is_atomic() {
         true => check_atomic(kind, &dst, length_bytes)?,
         false => check_kind(kind, &src, &dst, length_bytes)?,
     }
-    check_writable(kind, &dst.region)?;
-    order(shared, kind, (src, dst), length_bytes, spec.options).map(|order| Order {
+    check_writable(kind, dst.region)?;
+    let sides = (src.side(), dst.side());
+    order(names, kind, sides, length_bytes, spec.options).map(|order| Order {
         operand: spec.operand,
         compare: spec.compare,
         ..order
@@ -42,13 +58,17 @@ pub fn request(shared: &Shared, spec: &RequestSpec) -> Result<Order> {
 }
 
 fn order(
-    shared: &Shared,
+    names: &Names,
     kind: RequestKind,
     (src, dst): (Side, Side),
     length_bytes: u64,
     options: SubmitOptions,
 ) -> Result<Order> {
-    let default = shared.class_of(options.stream)?;
+    let default = names.class_of(options.stream)?;
+    let extras = options.qos.map(|qos| Extras {
+        qos: Some(qos),
+        ..Extras::default()
+    });
     Ok(Order {
         kind,
         src,
@@ -56,22 +76,19 @@ fn order(
         length_bytes,
         stream: options.stream,
         class: options.class.unwrap_or(default),
-        qos: options.qos,
         operand: 0,
         compare: 0,
-        parts: Vec::new(),
+        extras: extras.map(Box::new),
     })
 }
 
 /// A range of a region. Where a resource ends, only the engine knows: it may grow.
-fn side(
-    shared: &Shared,
+fn range(
     kind: RequestKind,
-    id: RegionId,
+    region: &RegionState,
     offset: u64,
     length_bytes: u64,
-) -> Result<Side> {
-    let region = shared.region(id)?;
+) -> Result<Range<'_>> {
     let (base, end) = match region.place {
         Place::Resource { base, .. } => (base, MAX_FILE_OFFSET),
         _ => (0, region.length_bytes),
@@ -82,19 +99,19 @@ fn side(
     if last.is_none_or(|it| it > end) {
         let message = format!(
             "{length_bytes} bytes from {offset} on leave region {} of {} bytes",
-            id.0, region.length_bytes
+            region.id.0, region.length_bytes
         );
-        return refuse::<Side>(kind, message).map_err(|error| error.with_offset(offset));
+        return refuse(kind, message).map_err(|error| error.with_offset(offset));
     }
-    Ok(Side { region, offset })
+    Ok(Range { region, offset })
 }
 
 fn is_memory(region: &RegionState) -> bool {
     matches!(region.kind, RegionKind::Memory | RegionKind::DeviceMemory)
 }
 
-fn check_kind(kind: RequestKind, src: &Side, dst: &Side, length_bytes: u64) -> Result<()> {
-    let (from, to) = (is_memory(&src.region), is_memory(&dst.region));
+fn check_kind(kind: RequestKind, src: &Range, dst: &Range, length_bytes: u64) -> Result<()> {
+    let (from, to) = (is_memory(src.region), is_memory(dst.region));
     match kind {
         RequestKind::Read if from || !to => refuse(
             kind,
@@ -112,7 +129,7 @@ fn check_kind(kind: RequestKind, src: &Side, dst: &Side, length_bytes: u64) -> R
 }
 
 /// Whether both are the same kind of place and share bytes.
-fn overlap(src: &Side, dst: &Side, length_bytes: u64) -> bool {
+fn overlap(src: &Range, dst: &Range, length_bytes: u64) -> bool {
     let starts = match (src.region.place, dst.region.place) {
         (Place::Memory(from), Place::Memory(to)) => (from as u64, to as u64),
         (Place::Device(from), Place::Device(to)) => (from, to),
@@ -126,7 +143,7 @@ fn overlap(src: &Side, dst: &Side, length_bytes: u64) -> bool {
     from.abs_diff(to) < length_bytes
 }
 
-fn check_atomic(kind: RequestKind, dst: &Side, length_bytes: u64) -> Result<()> {
+fn check_atomic(kind: RequestKind, dst: &Range, length_bytes: u64) -> Result<()> {
     if length_bytes != ATOMIC_BYTES {
         let message =
             format!("{length_bytes} bytes; an atomic operation works on {ATOMIC_BYTES} of them");
@@ -162,7 +179,7 @@ fn check_writable(kind: RequestKind, region: &RegionState) -> Result<()> {
     Err(Error::new(ErrorCode::Permission, kind.verb(), message))
 }
 
-/// A batch, checked.
+/// A batch, checked. Takes the lock for each part anew: there may be many.
 pub fn batch(shared: &Shared, parts: &[BatchPart], options: SubmitOptions) -> Result<Order> {
     let kind = RequestKind::Batch;
     if parts.is_empty() || parts.len() > MAX_BATCH_PARTS {
@@ -170,30 +187,41 @@ pub fn batch(shared: &Shared, parts: &[BatchPart], options: SubmitOptions) -> Re
         return refuse(kind, message);
     }
     let mut checked = Vec::with_capacity(parts.len());
+    let mut uses = HashMap::new();
     for (index, part) in parts.iter().enumerate() {
         let name = |error: Error| Error {
             message: format!("part {index}: {}", error.message),
             ..error
         };
-        checked.push(self::part(shared, part).map_err(name)?);
+        let part = self::part(&shared.inbox.lock().names, part).map_err(name)?;
+        for side in [&part.src, &part.dst] {
+            *uses.entry(side.region).or_default() += 1;
+        }
+        checked.push(part);
     }
-    let sides = (checked[0].src.clone(), checked[0].dst.clone());
+    let sides = (checked[0].src, checked[0].dst);
     // Only a figure: each part is in range, and the plan bounds their number.
     let lengths = checked.iter().map(|it| it.length_bytes);
     let length_bytes = lengths.fold(0, u64::saturating_add);
-    order(shared, kind, sides, length_bytes, options).map(|order| Order {
+    let extras = Extras {
+        qos: options.qos,
         parts: checked,
+        uses: uses.into_iter().collect(),
+    };
+    let names = &shared.inbox.lock().names;
+    order(names, kind, sides, length_bytes, options).map(|order| Order {
+        extras: Some(Box::new(extras)),
         ..order
     })
 }
 
-fn part(shared: &Shared, part: &BatchPart) -> Result<Part> {
+fn part(names: &Names, part: &BatchPart) -> Result<Part> {
     let (kind, length_bytes) = (part.kind, part.length_bytes);
     if length_bytes == 0 {
         return refuse(kind, "the length is 0; ask for at least one byte");
     }
-    let src = side(shared, kind, part.src, part.src_offset, length_bytes)?;
-    let dst = side(shared, kind, part.dst, part.dst_offset, length_bytes)?;
+    let src = range(kind, names.region(part.src)?, part.src_offset, length_bytes)?;
+    let dst = range(kind, names.region(part.dst)?, part.dst_offset, length_bytes)?;
     match (kind, src.region.place, dst.region.place) {
         (RequestKind::Read, Place::Resource { .. }, Place::Memory(_))
         | (RequestKind::Write, Place::Memory(_), Place::Resource { .. }) => {}
@@ -202,11 +230,11 @@ fn part(shared: &Shared, part: &BatchPart) -> Result<Part> {
             return refuse(kind, message);
         }
     }
-    check_writable(kind, &dst.region)?;
+    check_writable(kind, dst.region)?;
     Ok(Part {
         kind,
-        src,
-        dst,
+        src: src.side(),
+        dst: dst.side(),
         length_bytes,
     })
 }

@@ -5,6 +5,7 @@ use super::state::RequestState;
 use gpuio_core::scheduling::RequestStatus;
 use gpuio_core::{Error, Result};
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,15 @@ use std::time::Duration;
 /// A request that was accepted. Clones stand for the same request. Dropping all of them neither
 /// cancels it nor leaks anything; the memory it names must stay until it has ended nevertheless.
 #[derive(Clone)]
-pub struct RequestHandle(pub(super) Arc<RequestState>);
+pub struct RequestHandle(ManuallyDrop<Arc<RequestState>>);
+
+impl Drop for RequestHandle {
+    fn drop(&mut self) {
+        // SAFETY: once, and nobody looks at it afterwards.
+        let state = unsafe { ManuallyDrop::take(&mut self.0) };
+        RequestState::let_go(state);
+    }
+}
 
 impl fmt::Debug for RequestHandle {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,6 +30,14 @@ impl fmt::Debug for RequestHandle {
 }
 
 impl RequestHandle {
+    pub(super) fn new(state: Arc<RequestState>) -> Self {
+        Self(ManuallyDrop::new(state))
+    }
+
+    pub(super) fn state(&self) -> &Arc<RequestState> {
+        &self.0
+    }
+
     /// The specification's 64-bit request id: unique in its context.
     pub fn id(&self) -> u64 {
         self.0.id
@@ -67,7 +84,7 @@ impl RequestHandle {
         }
         if !self.0.is_cancelled.swap(true, Ordering::AcqRel) {
             let shared = &self.0.shared;
-            shared.send(Op::Cancel(Arc::clone(&self.0)));
+            shared.send(Op::Cancel(Arc::clone(self.state())));
         }
         true
     }

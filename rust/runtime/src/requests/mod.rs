@@ -14,11 +14,15 @@
 //! **The end of a context.** What has not ended then is cancelled; see
 //! [`Context`](crate::Context).
 
+mod any;
 mod check;
 mod crew;
 mod desk;
 mod handle;
 mod inbox;
+mod look;
+mod names;
+mod order;
 mod region;
 mod shared;
 mod spec;
@@ -39,9 +43,9 @@ pub use spec::{BatchPart, RequestSpec, SubmitOptions};
 pub(crate) use state::RequestState;
 pub use streams::{Event, Stream};
 
-use self::inbox::Op;
+use self::inbox::{Locked, Op};
+use self::order::Order;
 use self::region::Place;
-use self::state::Order;
 use crate::context::ArrayHandle;
 use crate::line::Line;
 use crate::service::Command;
@@ -170,7 +174,6 @@ impl Requests {
         let place = Place::Resource {
             resource: opened.resource,
             base,
-            queue: opened.queue,
         };
         let length_bytes = opened.length_bytes.saturating_sub(base);
         let region = self.region(RegionKind::Resource, place, length_bytes, writable);
@@ -207,9 +210,8 @@ impl Requests {
         length_bytes: u64,
         writable: bool,
     ) -> Result<Region> {
-        let state = self
-            .shared
-            .add_region(kind, place, length_bytes, writable)?;
+        let names = &mut self.shared.inbox.lock().names;
+        let state = names.add_region(kind, place, length_bytes, writable)?;
         Ok(Region::new(state, Arc::clone(&self.shared)))
     }
 
@@ -228,8 +230,9 @@ impl Requests {
     ///   ADAPTIVE can tell;
     /// - `Canceled`: the context has ended.
     pub fn submit(self: &Arc<Self>, spec: &RequestSpec) -> Result<RequestHandle> {
-        let order = check::request(&self.shared, spec)?;
-        self.accept(order, spec.options.on_full)
+        let content = self.shared.inbox.lock();
+        let order = check::request(&content.names, spec)?;
+        self.accept(content, order, spec.options.on_full)
     }
 
     /// Submits reads and writes as one request that ends when all have: neighbours are moved
@@ -248,39 +251,26 @@ impl Requests {
         options: SubmitOptions,
     ) -> Result<RequestHandle> {
         let order = check::batch(&self.shared, parts, options)?;
-        self.accept(order, options.on_full)
+        self.accept(self.shared.inbox.lock(), order, options.on_full)
     }
 
-    fn accept(&self, order: Order, on_full: OnFull) -> Result<RequestHandle> {
+    fn accept(&self, content: Locked<'_>, order: Order, on_full: OnFull) -> Result<RequestHandle> {
         let shared = &self.shared;
-        // Only the service's thread could make room for one that waits on it.
-        let on_full = match shared.line.signals.is_service_thread() {
-            true => OnFull::Fail,
-            false => on_full,
-        };
-        shared.inbox.enter(on_full, shared.line.timeout)?;
-        let mut begun = 0;
-        let used = order.regions().try_for_each(|region| {
-            region.begin_use()?;
-            begun += 1;
-            Ok(())
-        });
-        if let Err(error) = used {
-            let begun = order.regions().take(begun);
-            begun.for_each(|region| region.end_use(shared));
-            shared.inbox.leave();
-            return Err(error);
+        let mut content = shared.inbox.room(content, on_full, &shared.line)?;
+        let id = content.enter(order.uses())?;
+        let state = RequestState::new(content.spare(), id, order, shared);
+        // Cannot be refused: it was not closed when there was room, and the lock was held since.
+        let is_first = shared
+            .inbox
+            .push(&mut content, Op::Submit(Arc::clone(&state)))?;
+        drop(content);
+        if is_first {
+            shared.line.wake.ring();
         }
-        let id = shared.next_request();
-        let state = Arc::new(RequestState::new(id, order, Arc::clone(shared)));
-        if let Err(error) = shared.try_send(Op::Submit(Arc::clone(&state))) {
-            state.end(RequestStatus::Cancelled, Some(error.clone()), Vec::new());
-            return Err(error);
-        }
-        if state.order.qos.is_some() {
+        if state.order.qos().is_some() {
             state.wait_for_admission(shared.line.timeout)?;
         }
-        Ok(RequestHandle(state))
+        Ok(RequestHandle::new(state))
     }
 
     /// A new stream; requests that name no class of their own are of this one. Does not block.
@@ -288,7 +278,7 @@ impl Requests {
     /// # Errors
     /// `NoMemory` with too many streams.
     pub fn create_stream(self: &Arc<Self>, default_class: RequestClass) -> Result<Stream> {
-        let id = self.shared.add_stream(default_class)?;
+        let id = self.shared.inbox.lock().names.add_stream(default_class)?;
         Ok(Stream::new(id, Arc::clone(&self.shared)))
     }
 

@@ -1,13 +1,13 @@
 //! Places that requests name.
 
-use super::inbox::Op;
+use super::order::{Side, Spot};
 use super::Shared;
-use gpuio_core::scheduling::{DeviceId, EngineKind, RegionId};
-use gpuio_core::{Error, ErrorCode, Result};
+use gpuio_core::scheduling::RegionId;
+use gpuio_core::{Error, ErrorCode};
 use gpuio_engines::engine::ResourceId;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What a region is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,114 +28,37 @@ pub enum Place {
     /// At this address in this process.
     Memory(usize),
     /// In a resource, from byte `base` on.
-    Resource {
-        resource: ResourceId,
-        base: u64,
-        queue: (EngineKind, DeviceId),
-    },
+    Resource { resource: ResourceId, base: u64 },
     /// In the array with this id, which is moved page by page.
     Array(u32),
     /// At this address of the device, which this process cannot reach.
     Device(u64),
 }
 
-struct Uses {
-    /// Requests that have not ended, each as often as it names the region.
-    count: usize,
-    is_unregistered: bool,
-}
-
-/// What the handle and the service share of a region.
+/// What requests have to know of a region.
+#[derive(Clone, Copy, Debug)]
 pub struct RegionState {
     pub id: RegionId,
     pub kind: RegionKind,
     pub place: Place,
     pub length_bytes: u64,
     pub is_writable: bool,
-    uses: Mutex<Uses>,
-    free: Condvar,
 }
 
 impl RegionState {
-    pub fn new(
-        id: RegionId,
-        kind: RegionKind,
-        place: Place,
-        length_bytes: u64,
-        is_writable: bool,
-    ) -> Self {
-        let uses = Uses {
-            count: 0,
-            is_unregistered: false,
+    /// Byte `offset` of it.
+    pub fn side(&self, offset: u64) -> Side {
+        let first = match self.place {
+            Place::Memory(address) => Spot::Host(address),
+            Place::Resource { resource, base, .. } => Spot::Resource(resource, base),
+            Place::Array(id) => Spot::Array(id, 0),
+            Place::Device(address) => Spot::Device(address),
         };
-        Self {
-            id,
-            kind,
-            place,
-            length_bytes,
-            is_writable,
-            uses: Mutex::new(uses),
-            free: Condvar::new(),
+        Side {
+            region: self.id,
+            offset,
+            first: first.plus(offset),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Uses> {
-        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One more request names it.
-    pub fn begin_use(&self) -> Result<()> {
-        let mut uses = self.lock();
-        if uses.is_unregistered {
-            return Err(unknown(self.id));
-        }
-        uses.count += 1;
-        Ok(())
-    }
-
-    /// One that named it has ended.
-    pub fn end_use(&self, shared: &Shared) {
-        let mut uses = self.lock();
-        uses.count -= 1;
-        let is_over = uses.count == 0 && uses.is_unregistered;
-        drop(uses);
-        if is_over {
-            self.is_free(shared);
-        }
-    }
-
-    fn is_free(&self, shared: &Shared) {
-        self.free.notify_all();
-        if let Place::Resource { resource, .. } = self.place {
-            shared.send(Op::Close(resource));
-        }
-    }
-
-    fn unregister(&self, shared: &Shared) {
-        let mut uses = self.lock();
-        if std::mem::replace(&mut uses.is_unregistered, true) {
-            return;
-        }
-        let is_over = uses.count == 0;
-        drop(uses);
-        shared.forget_region(self.id);
-        if is_over {
-            self.is_free(shared);
-        }
-    }
-
-    fn wait_until_free(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now().checked_add(timeout);
-        let mut uses = self.lock();
-        while uses.count > 0 {
-            let left = deadline.map_or(timeout, |it| it.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.free.wait_timeout(uses, left);
-            uses = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
     }
 }
 
@@ -150,13 +73,21 @@ pub fn unknown(id: RegionId) -> Error {
 
 /// Unregisters when the last clone goes.
 struct Owner {
-    state: Arc<RegionState>,
+    state: RegionState,
     shared: Arc<Shared>,
+}
+
+impl Owner {
+    fn unregister(&self) {
+        if self.shared.inbox.unregister(self.state.id) {
+            self.shared.line.wake.ring();
+        }
+    }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.state.unregister(&self.shared);
+        self.unregister();
     }
 }
 
@@ -172,7 +103,7 @@ impl fmt::Debug for Region {
 }
 
 impl Region {
-    pub(super) fn new(state: Arc<RegionState>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(state: RegionState, shared: Arc<Shared>) -> Self {
         Self(Arc::new(Owner { state, shared }))
     }
 
@@ -195,7 +126,7 @@ impl Region {
     /// Takes no more requests. Those that have not ended go on; the resource is closed after the
     /// last. Does not block. Doing it again does nothing.
     pub fn unregister(&self) {
-        self.0.state.unregister(&self.0.shared);
+        self.0.unregister();
     }
 
     /// Unregisters it and waits until no request uses it any more, at most `timeout`. `true`: its
@@ -207,6 +138,7 @@ impl Region {
             true => Duration::ZERO,
             false => timeout,
         };
-        self.0.state.wait_until_free(timeout)
+        let inbox = &self.0.shared.inbox;
+        inbox.wait_until_free(self.id(), timeout)
     }
 }

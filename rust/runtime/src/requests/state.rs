@@ -1,76 +1,66 @@
 //! What a handle and the service share of a request.
 
-use super::region::RegionState;
-use super::{RequestHandle, Shared};
-use gpuio_core::scheduling::{InferenceQos, RequestClass, RequestKind, RequestStatus, StreamId};
+use super::order::Order;
+use super::{look, RequestHandle, Shared};
+use crate::traffic::Errand;
+use gpuio_core::scheduling::RequestStatus;
 use gpuio_core::{Error, Result};
+use gpuio_workers::progress::Progress;
 use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
-
-use crate::traffic::Errand;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 type Callback = Box<dyn FnOnce(&RequestHandle) + Send>;
 
-/// One side of a request, or of a part of a batch.
-#[derive(Clone)]
-pub struct Side {
-    pub region: Arc<RegionState>,
-    /// First byte, counted from the region's first.
-    pub offset: u64,
-}
-
-/// One read or write of a batch.
-pub struct Part {
-    pub kind: RequestKind,
-    pub src: Side,
-    pub dst: Side,
-    pub length_bytes: u64,
-}
-
-/// What is to be done, checked.
-pub struct Order {
-    pub kind: RequestKind,
-    pub src: Side,
-    pub dst: Side,
-    pub length_bytes: u64,
-    pub stream: StreamId,
-    pub class: RequestClass,
-    pub qos: Option<InferenceQos>,
-    pub operand: u64,
-    pub compare: u64,
-    /// Of a batch.
-    pub parts: Vec<Part>,
-}
-
-impl Order {
-    /// The regions it uses, some perhaps several times.
-    pub fn regions(&self) -> impl Iterator<Item = &Arc<RegionState>> {
-        let own = [&self.src.region, &self.dst.region];
-        let parts = self.parts.iter();
-        own.into_iter()
-            .chain(parts.flat_map(|it| [&it.src.region, &it.dst.region]))
-    }
-}
-
-/// How it ended.
-struct End {
-    error: Option<Error>,
-    parts: Vec<Result<()>>,
-}
-
+/// What few requests have beside their status.
 #[derive(Default)]
-struct Ending {
+struct Rest {
     /// The scheduler has it.
     is_accepted: bool,
-    end: Option<End>,
+    error: Option<Error>,
+    parts: Vec<Result<()>>,
     /// Not begun. After the end somebody calls them, or is about to, until there are none.
     callbacks: VecDeque<Callback>,
 }
 
-/// See the module's comment.
+/// How a request ended.
+pub struct End {
+    pub state: Arc<RequestState>,
+    pub status: RequestStatus,
+    pub error: Option<Error>,
+    /// Of a batch: each part's result.
+    pub parts: Vec<Result<()>>,
+}
+
+impl End {
+    /// Tells whoever waits; regions and place are free already. For the service's thread, once for
+    /// each request. Returns whether somebody watched.
+    pub fn tell(self) -> bool {
+        let state = self.state;
+        if self.error.is_some() || !self.parts.is_empty() {
+            state.progress.with(|rest| {
+                let rest = rest.get_or_insert_default();
+                (rest.error, rest.parts) = (self.error, self.parts);
+            });
+        }
+        let is_watched = state.progress.advance(self.status as u32);
+        if is_watched {
+            let has_callbacks = |rest: &mut Option<Box<Rest>>| {
+                let rest = rest.as_ref();
+                rest.is_some_and(|it| !it.callbacks.is_empty())
+            };
+            if state.progress.tell(has_callbacks) {
+                state.shared.crew.call(&state);
+            }
+        }
+        is_watched
+    }
+}
+
+/// See the module's comment. At most one allocation, unless it fails, is a batch, or has a deadline
+/// or a callback: what the last handle lets go of serves for another request of the context.
 pub struct RequestState {
     pub id: u64,
     pub order: Order,
@@ -78,37 +68,63 @@ pub struct RequestState {
     /// The service has it under this name.
     pub errand: OnceLock<Errand>,
     pub is_cancelled: AtomicBool,
-    status: AtomicI32,
     bytes: AtomicU64,
     old_value: AtomicU64,
-    ending: Mutex<Ending>,
-    ended: Condvar,
+    /// Its stages are the statuses.
+    progress: Progress<Option<Box<Rest>>>,
 }
 
 impl RequestState {
-    pub fn new(id: u64, order: Order, shared: Arc<Shared>) -> Self {
-        Self {
+    /// A new one; in the place of `spare`, which nobody else knows.
+    pub fn new(spare: Option<Arc<Self>>, id: u64, order: Order, shared: &Arc<Shared>) -> Arc<Self> {
+        if let Some(mut state) = spare {
+            if let Some(place) = Arc::get_mut(&mut state) {
+                place.renew(id, order);
+                return state;
+            }
+        }
+        Arc::new(Self {
             id,
             order,
-            shared,
+            shared: Arc::clone(shared),
             errand: OnceLock::new(),
             is_cancelled: AtomicBool::new(false),
-            status: AtomicI32::new(RequestStatus::Pending as i32),
             bytes: AtomicU64::new(0),
             old_value: AtomicU64::new(0),
-            ending: Mutex::default(),
-            ended: Condvar::new(),
+            progress: Progress::new(RequestStatus::Pending as u32, None),
+        })
+    }
+
+    fn renew(&mut self, id: u64, order: Order) {
+        self.id = id;
+        self.order = order;
+        self.errand = OnceLock::new();
+        self.is_cancelled = AtomicBool::new(false);
+        self.bytes = AtomicU64::new(0);
+        self.old_value = AtomicU64::new(0);
+        self.progress = Progress::new(RequestStatus::Pending as u32, None);
+    }
+
+    /// The last handle keeps it for another request, if nobody else has it.
+    pub fn let_go(mut state: Arc<Self>) {
+        if let Some(last) = Arc::get_mut(&mut state) {
+            // What few requests have is not kept for others.
+            if last.order.extras.is_none() && last.progress.get_mut().is_none() {
+                let shared = Arc::clone(&state.shared);
+                shared.inbox.keep(state);
+            }
         }
     }
 
     pub fn status(&self) -> RequestStatus {
-        let number = self.status.load(Ordering::Acquire);
-        RequestStatus::ALL[number as usize] // only such numbers are stored
+        status_of(self.progress.stage())
     }
 
     /// It goes on to another status; never back. The service alone calls this.
     pub fn become_status(&self, next: RequestStatus) {
-        self.status.fetch_max(next as i32, Ordering::Release);
+        if next > self.status() {
+            self.progress.advance(next as u32);
+        }
     }
 
     pub fn began(&self) {
@@ -116,7 +132,9 @@ impl RequestState {
     }
 
     pub fn moved(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        // The service alone writes it.
+        let sum = self.bytes.load(Ordering::Relaxed) + bytes;
+        self.bytes.store(sum, Ordering::Relaxed);
     }
 
     pub fn bytes(&self) -> u64 {
@@ -134,53 +152,28 @@ impl RequestState {
     }
 
     pub fn error(&self) -> Option<Error> {
-        self.lock().end.as_ref().and_then(|end| end.error.clone())
+        let status = self.status();
+        // Most end well, and have nothing to lock for.
+        if !status.is_end() || status == RequestStatus::Completed {
+            return None;
+        }
+        self.progress.with(|rest| rest.as_ref()?.error.clone())
     }
 
     pub fn parts(&self) -> Vec<Result<()>> {
-        self.lock()
-            .end
-            .as_ref()
-            .map_or_else(Vec::new, |end| end.parts.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Ending> {
-        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// It has ended; only the first call counts. Its regions and its place are free, and whoever
-    /// waits is told.
-    pub fn end(
-        self: &Arc<Self>,
-        status: RequestStatus,
-        error: Option<Error>,
-        parts: Vec<Result<()>>,
-    ) {
-        let mut ending = self.lock();
-        if ending.end.is_some() {
-            return;
+        if !self.status().is_end() {
+            return Vec::new();
         }
-        for region in self.order.regions() {
-            region.end_use(&self.shared);
-        }
-        ending.end = Some(End { error, parts });
-        self.become_status(status);
-        let has_callbacks = !ending.callbacks.is_empty();
-        drop(ending);
-        self.ended.notify_all();
-        self.shared.inbox.leave();
-        if has_callbacks {
-            self.shared.crew.call(self);
-        }
+        let parts = |rest: &mut Option<Box<Rest>>| Some(rest.as_ref()?.parts.clone());
+        self.progress.with(parts).unwrap_or_default()
     }
 
     /// The scheduler has taken it. Tells who waits for that: only a deadline makes anyone wait.
     pub fn accepted(&self) {
-        if self.order.qos.is_none() {
-            return;
+        if self.order.qos().is_some() {
+            self.progress
+                .tell(|rest| rest.get_or_insert_default().is_accepted = true);
         }
-        self.lock().is_accepted = true;
-        self.ended.notify_all();
     }
 
     /// Waits until the scheduler has said whether the deadline can be met, at most `timeout`, and
@@ -192,64 +185,70 @@ impl RequestState {
         if self.shared.line.signals.is_service_thread() {
             return Ok(());
         }
-        let deadline = Instant::now() + timeout;
-        let mut ending = self.lock();
-        while !ending.is_accepted {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match &ending.end {
-                Some(end) => return end.error.clone().map_or(Ok(()), Err),
-                None if left.is_zero() => return Ok(()),
-                None => {}
+        let answer = self.progress.wait(timeout, |stage, rest| {
+            let rest = rest.as_ref();
+            let is_accepted = rest.is_some_and(|it| it.is_accepted);
+            let error = rest.and_then(|it| it.error.clone());
+            match error.filter(|_| !is_accepted && status_of(stage).is_end()) {
+                Some(error) => Some(Err(error)),
+                None => (is_accepted || status_of(stage).is_end()).then_some(Ok(())),
             }
-            let waited = self.ended.wait_timeout(ending, left);
-            ending = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        Ok(())
+        });
+        answer.unwrap_or(Ok(()))
     }
 
     /// Waits until it has ended, at most `timeout`.
     pub fn wait(&self, timeout: Duration) -> Option<RequestStatus> {
-        let timeout = match self.shared.line.signals.is_service_thread() {
-            true => Duration::ZERO, // only this thread could end it
-            false => timeout,
-        };
-        let deadline = Instant::now().checked_add(timeout);
-        let mut ending = self.lock();
-        while ending.end.is_none() {
-            let left = match deadline {
-                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
-                None => timeout,
-            };
-            if left.is_zero() {
-                return None;
-            }
-            let waited = self.ended.wait_timeout(ending, left);
-            ending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let ended = |stage| Some(status_of(stage)).filter(|status| status.is_end());
+        if let Some(end) = ended(self.progress.stage()) {
+            return Some(end);
         }
-        Some(self.status())
+        // Only the service's thread could end what that waits for.
+        if self.shared.line.signals.is_service_thread() {
+            return None;
+        }
+        let soon = look::for_a_moment(timeout, || ended(self.progress.stage()));
+        soon.or_else(|| self.progress.wait(timeout, |stage, _| ended(stage)))
+    }
+
+    /// From now on [`End::tell`] says that somebody watches. Whether it has ended already.
+    pub fn watch(&self) -> bool {
+        let (is_watched, stage) = self.progress.is_watched();
+        let stage = match is_watched {
+            true => stage,
+            false => self.progress.watch(),
+        };
+        status_of(stage).is_end()
     }
 
     /// Calls the callbacks, one after the other, also those that come behind them meanwhile.
     pub fn call_back(self: &Arc<Self>) {
-        let handle = RequestHandle(Arc::clone(self));
-        loop {
-            let Some(callback) = self.lock().callbacks.pop_front() else {
-                return;
-            };
+        let handle = RequestHandle::new(Arc::clone(self));
+        let next = |rest: &mut Option<Box<Rest>>| rest.as_mut()?.callbacks.pop_front();
+        while let Some(callback) = self.progress.with(next) {
             call(callback, &handle);
         }
     }
 
     /// Has a callback called after those that were given before have begun: at the end, or now.
     pub fn on_complete(self: &Arc<Self>, callback: Callback) {
-        let mut ending = self.lock();
-        if ending.end.is_none() || !ending.callbacks.is_empty() {
-            ending.callbacks.push_back(callback);
-            return;
+        let now = self.progress.with(|rest| {
+            let rest = rest.get_or_insert_default();
+            if status_of(self.progress.watch()).is_end() && rest.callbacks.is_empty() {
+                return Some(callback);
+            }
+            rest.callbacks.push_back(callback);
+            None
+        });
+        if let Some(callback) = now {
+            call(callback, &RequestHandle::new(Arc::clone(self)));
         }
-        drop(ending);
-        call(callback, &RequestHandle(Arc::clone(self)));
     }
+}
+
+/// Only statuses are stages.
+fn status_of(stage: u32) -> RequestStatus {
+    RequestStatus::ALL[stage as usize]
 }
 
 /// A panic in it is reported by the hook, and ends here.

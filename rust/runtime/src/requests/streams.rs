@@ -16,7 +16,7 @@ struct StreamOwner {
 
 impl Drop for StreamOwner {
     fn drop(&mut self) {
-        self.shared.forget_stream(self.id);
+        self.shared.inbox.lock().names.forget_stream(self.id);
     }
 }
 

@@ -155,15 +155,15 @@ impl Core {
             self.ended(done);
         }
         if any {
+            self.desk.publish();
             self.desk.reach_events(self.traffic.scheduler());
         }
         any
     }
 
     fn ended(&mut self, done: Done<Purpose>) {
-        if let Purpose::User(state) = &done.purpose {
-            let state = Arc::clone(state);
-            return self.request_ended(&state, done);
+        if let Purpose::User(_) = done.purpose {
+            return self.desk.request_ended(done);
         }
         let result = done.result();
         if let Purpose::Leg(slice) = done.purpose {

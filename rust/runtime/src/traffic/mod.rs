@@ -89,6 +89,8 @@ pub struct Traffic<E: Engine, P> {
     is_pushed: bool,
     random: u64,
     slices: Vec<Slice>,
+    /// Of the engine, and not taken yet; the first last. No more than there are slices and syncs in
+    /// flight.
     completions: Vec<Completion>,
     #[cfg(test)]
     planted: Option<Planted>,
@@ -354,6 +356,8 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
             Some(due_ns) => due_ns.saturating_sub(now_ns) / 1000 + 1,
             None => u64::MAX,
         };
-        self.engine.wait(timeout_us.min(timer_us));
+        if self.completions.is_empty() {
+            self.engine.wait(timeout_us.min(timer_us));
+        }
     }
 }

@@ -9,6 +9,11 @@ use gpuio_core::scheduling::{Outcome, PriorityLevel, RequestKind, Slice, SliceId
 use gpuio_core::{Error, Result};
 use gpuio_engines::engine::{Engine, ResourceId, Transfer, TransferKind};
 
+/// Completions taken in one turn. Drives complete in bursts: the owner tells of the first ones, and
+/// whoever waits for them asks for more, while the others are taken. With 64 in flight a drive
+/// would otherwise run dry meanwhile.
+const COMPLETIONS_A_TURN: usize = 8;
+
 /// A slice in flight.
 pub(super) struct Flight {
     pub slice: Slice,
@@ -29,14 +34,21 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
         moved || self.has_ended()
     }
 
+    /// Takes a few of the completions that the engine has; it is asked for more when none are left.
     fn poll(&mut self, now_ns: u64) -> bool {
-        let mut completions = std::mem::take(&mut self.completions);
-        self.engine.poll(&mut completions);
-        let any = !completions.is_empty();
-        for completion in completions.drain(..) {
+        if self.completions.is_empty() {
+            self.engine.poll(&mut self.completions);
+            self.completions.reverse(); // the first is taken from the end
+        }
+        let left = self.completions.len().saturating_sub(COMPLETIONS_A_TURN);
+        let mut any = false;
+        while self.completions.len() > left {
+            let Some(completion) = self.completions.pop() else {
+                break;
+            };
+            any = true;
             self.arrived(completion.token, completion.result, now_ns);
         }
-        self.completions = completions;
         if any {
             self.push_backlog();
             self.collect();

@@ -1,5 +1,6 @@
 //! Users' requests against real files and memory.
 
+mod any;
 mod batch;
 mod cancel;
 mod device;

@@ -52,6 +52,22 @@ impl Device {
         }
     }
 
+    /// An urgent request came and is carried out at once: it says when such come, and nothing of
+    /// bulk.
+    pub(super) fn urgent_passes(&mut self, length_bytes: u64, now_ns: u64) {
+        let Some(courtesy) = &mut self.courtesy else {
+            return;
+        };
+        courtesy.urgent_request(now_ns);
+        courtesy.urgent_goes();
+        let slice = UrgentSlice {
+            length_bytes,
+            took_ns: 0,
+            beside: None,
+        };
+        courtesy.urgent_returns(slice, now_ns);
+    }
+
     /// What is in flight, if that is bulk and urgent slices alone.
     pub(super) fn beside(&self) -> Option<Beside> {
         let urgent_count = self.courtesy.as_ref()?.urgent_count();

@@ -34,7 +34,7 @@ impl Scheduler {
     }
 
     /// Whether another slice may go out, after `handed_out` in this call; and of which kind.
-    fn room(&self, device: DeviceId, handed_out: usize, now_ns: u64) -> Option<Room> {
+    pub(super) fn room(&self, device: DeviceId, handed_out: usize, now_ns: u64) -> Option<Room> {
         let state = &self.devices[device.0 as usize];
         let free = state.limits.depth.saturating_sub(state.in_flight);
         let awaited = state.limits.free_slots_awaited(self.ready.len(device));

@@ -25,6 +25,7 @@ mod courtesy;
 mod dispatch;
 mod finish;
 mod options;
+mod pass;
 mod promote;
 mod record;
 mod slice;

@@ -3,10 +3,10 @@
 //! Where one side is host memory, a slice is one move. Else it goes piece by piece through a
 //! staging buffer: fetched into it, then stored from it.
 
-use super::moves::{Begun, End, Wait};
+use super::moves::{Begun, Wait};
 use super::staging::BUFFER_BYTES;
-use super::submit::number;
-use crate::requests::state::{Order, RequestState};
+use crate::requests::order::{Order, Spot};
+use crate::requests::state::RequestState;
 use crate::service::{Core, Purpose};
 use gpuio_core::scheduling::{RequestKind, Slice, SliceId};
 use gpuio_core::{Error, ErrorCode, Result};
@@ -91,26 +91,25 @@ impl Carry {
     }
 
     /// The ends of the move that comes next.
-    fn ends(&self) -> (End, End) {
+    fn ends(&self) -> (Spot, Spot) {
         let order = self.order();
-        let first = number(&order.src).1;
+        let first = order.src.number().1;
         let at = self.slice.src_offset - first + self.done;
-        let (from, to) = (End::of(&order.src, at), End::of(&order.dst, at));
+        let (from, to) = (order.src.first.plus(at), order.dst.first.plus(at));
         match (self.step, self.buffer) {
-            (Step::Fetch, Some(buffer)) => (from, End::Host(buffer)),
-            (Step::Store, Some(buffer)) => (End::Host(buffer), to),
+            (Step::Fetch, Some(buffer)) => (from, Spot::Host(buffer)),
+            (Step::Store, Some(buffer)) => (Spot::Host(buffer), to),
             _ => (from, to),
         }
     }
 
     fn needs_buffer(&self) -> bool {
         let order = self.order();
-        let ends = (End::of(&order.src, 0), End::of(&order.dst, 0));
-        match ends {
-            (End::Host(_), End::Host(_)) => false,
+        match (order.src.first, order.dst.first) {
+            (Spot::Host(_), Spot::Host(_)) => false,
             // The copy engine wants pinned memory.
-            (End::Device(_), _) | (_, End::Device(_)) => true,
-            (End::Host(_), _) | (_, End::Host(_)) => false,
+            (Spot::Device(_), _) | (_, Spot::Device(_)) => true,
+            (Spot::Host(_), _) | (_, Spot::Host(_)) => false,
             _ => true,
         }
     }
@@ -162,7 +161,7 @@ impl Core {
         };
         let state = Arc::clone(state);
         if slice.kind.is_atomic() {
-            state.set_old_value(carry_out_atomic(&state.order));
+            state.carry_out_atomic();
             let now_ns = self.now_ns();
             return self
                 .traffic
@@ -264,20 +263,23 @@ impl Core {
     }
 }
 
-/// Carries out an atomic operation and gives what was there before.
-fn carry_out_atomic(order: &Order) -> u64 {
-    let End::Host(address) = End::of(&order.dst, 0) else {
-        return 0; // refused when it was submitted
-    };
-    // SAFETY: eight aligned bytes of a registered region, which stays mapped until the request has
-    // ended, and which others access atomically by the caller's contract.
-    let word = unsafe { AtomicU64::from_ptr(address as *mut u64) };
-    match order.kind {
-        RequestKind::AtomicFetchAdd => word.fetch_add(order.operand, Ordering::AcqRel),
-        _ => {
-            let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
-            let swapped = word.compare_exchange(order.compare, order.operand, success, failure);
-            swapped.unwrap_or_else(|found| found)
-        }
+impl RequestState {
+    /// Carries out an atomic operation and keeps what was there before.
+    pub(super) fn carry_out_atomic(&self) {
+        let order = &self.order;
+        let Spot::Host(address) = order.dst.first else {
+            return; // refused when it was submitted
+        };
+        // SAFETY: eight aligned bytes of a registered region, which stays mapped until the request
+        // has ended, and which others access atomically by the caller's contract.
+        let word = unsafe { AtomicU64::from_ptr(address as *mut u64) };
+        self.set_old_value(match order.kind {
+            RequestKind::AtomicFetchAdd => word.fetch_add(order.operand, Ordering::AcqRel),
+            _ => {
+                let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+                let swapped = word.compare_exchange(order.compare, order.operand, success, failure);
+                swapped.unwrap_or_else(|found| found)
+            }
+        });
     }
 }

@@ -4,7 +4,7 @@ use super::carry::Carry;
 use super::moves::Wait;
 use super::submit::withdrawn;
 use crate::requests::inbox::Op;
-use crate::requests::RequestState;
+use crate::requests::state::{End, RequestState};
 use crate::service::{Core, Purpose};
 use gpuio_core::scheduling::RequestStatus;
 use gpuio_core::{Error, ErrorCode};
@@ -26,14 +26,12 @@ impl Core {
         ops.extend(self.desk.shared.inbox.close());
         for op in ops {
             match op {
-                Op::Submit(state) => {
-                    let error = withdrawn(&state.order);
-                    state.end(RequestStatus::Cancelled, Some(error), Vec::new());
-                }
+                Op::Submit(state) => self.desk.end(withdrawn(state)),
                 Op::Record(_, event) => event.lose(),
                 Op::Cancel(_) | Op::Wait(..) | Op::Forget(_) | Op::Close(_) => {}
             }
         }
+        self.desk.publish();
         let now_ns = self.now_ns();
         self.traffic.shut_down(now_ns);
         self.desk.shared.crew.close_copies();
@@ -87,19 +85,17 @@ impl Core {
                 .complete(carry.slice.id, carry.done, error, now_ns);
         }
         while let Some(done) = self.traffic.next_ended() {
-            match &done.purpose {
-                Purpose::User(state) => {
-                    let state = Arc::clone(state);
-                    self.request_ended(&state, done);
-                }
+            match done.purpose {
+                Purpose::User(_) => self.desk.request_ended(done),
                 Purpose::Leg(slice) => {
                     self.desk.carries.remove(&slice.number());
-                    self.traffic.complete(*slice, 0, canceled(), now_ns);
+                    self.traffic.complete(slice, 0, canceled(), now_ns);
                 }
                 // The context's own are of no use any more.
                 _ => {}
             }
         }
+        self.desk.publish();
         self.users().next().is_some()
     }
 
@@ -124,7 +120,13 @@ impl Core {
         let all: Vec<_> = self.users().cloned().collect();
         for state in all {
             let error = Error::new(ErrorCode::Timeout, state.order.kind.verb(), message);
-            state.end(RequestStatus::Error, Some(error), Vec::new());
+            self.desk.end(End {
+                state,
+                status: RequestStatus::Error,
+                error: Some(error),
+                parts: Vec::new(),
+            });
         }
+        self.desk.publish();
     }
 }

@@ -4,18 +4,19 @@ mod carry;
 mod ending;
 mod events;
 mod moves;
+mod outbox;
 mod staging;
 mod submit;
 
 use self::carry::Carry;
 use self::events::PendingEvents;
+use self::outbox::Outbox;
 use self::staging::Staging;
 use super::inbox::Op;
 use super::{FiguresSnapshot, RequestState, Shared};
-use crate::service::{Core, Purpose};
-use crate::traffic::Done;
+use crate::service::Core;
 use gpuio_core::exposition::DeviceSnapshot;
-use gpuio_core::scheduling::{DeviceId, EngineKind, Scheduler};
+use gpuio_core::scheduling::Scheduler;
 use gpuio_core::uri::ResourceUri;
 use gpuio_core::{ErrorCode, Result};
 use gpuio_engines::engine::{OpenOptions, ResourceId};
@@ -32,7 +33,6 @@ const OPS_A_TURN: usize = 1024;
 pub struct OpenedRegion {
     pub resource: ResourceId,
     pub length_bytes: u64,
-    pub queue: (EngineKind, DeviceId),
 }
 
 /// What the service keeps of users' requests, beside the traffic's errands.
@@ -40,6 +40,8 @@ pub struct Desk {
     shared: Arc<Shared>,
     /// Taken out of the inbox and not done.
     ops: VecDeque<Op>,
+    /// What has ended and not been told.
+    outbox: Outbox,
     events: PendingEvents,
     /// Slices that the engine alone cannot carry out, by number.
     carries: HashMap<u64, Carry>,
@@ -54,6 +56,7 @@ impl Desk {
         Ok(Self {
             shared,
             ops: VecDeque::new(),
+            outbox: Outbox::default(),
             events: PendingEvents::default(),
             carries: HashMap::new(),
             staging: Staging::new(device)?,
@@ -82,12 +85,16 @@ impl Core {
     pub fn take_requests(&mut self) -> bool {
         self.desk.shared.inbox.take(&mut self.desk.ops);
         let mut ops = std::mem::take(&mut self.desk.ops);
+        let now_ns = match ops.is_empty() {
+            true => 0, // nobody asks
+            false => self.now_ns(),
+        };
         let mut count = 0;
         while count < OPS_A_TURN {
             let Some(op) = ops.pop_front() else {
                 break;
             };
-            if let Some(op) = self.take_op(op) {
+            if let Some(op) = self.take_op(op, now_ns) {
                 // Not now. What was withdrawn is withdrawn nevertheless.
                 ops.push_front(op);
                 ops.retain(|op| match op {
@@ -102,6 +109,8 @@ impl Core {
             count += 1;
         }
         self.desk.ops = ops;
+        // Requests before events: who waits for an event finds what was before it ended.
+        self.desk.publish();
         if count > 0 {
             self.desk.reach_events(self.traffic.scheduler());
         }
@@ -110,11 +119,10 @@ impl Core {
 
     /// Does one thing; gives it back if it cannot be done now. Whatever stands in its way was asked
     /// for earlier and goes on, so that will pass.
-    fn take_op(&mut self, op: Op) -> Option<Op> {
-        let now_ns = self.now_ns();
+    fn take_op(&mut self, op: Op, now_ns: u64) -> Option<Op> {
         let scheduler = self.traffic.scheduler();
         match op {
-            Op::Submit(state) => return self.submit_request(state).map(Op::Submit),
+            Op::Submit(state) => return self.submit_request(state, now_ns).map(Op::Submit),
             Op::Cancel(state) => self.cancel_request(&state),
             Op::Record(stream, event) => {
                 let recorded = self.desk.events.record(scheduler, stream, &event, now_ns);
@@ -150,19 +158,12 @@ impl Core {
         debug_assert!(state.is_cancelled.load(Ordering::Relaxed));
     }
 
-    /// A request has ended.
-    pub fn request_ended(&mut self, state: &Arc<RequestState>, done: Done<Purpose>) {
-        debug_assert_eq!(state.bytes(), done.bytes_completed);
-        state.end(done.status, done.error, done.parts);
-    }
-
     /// Opens a resource for requests.
     pub fn open_region(&mut self, uri: &ResourceUri, options: OpenOptions) -> Result<OpenedRegion> {
         let (resource, info) = self.traffic.open(uri, options)?;
         Ok(OpenedRegion {
             resource,
             length_bytes: info.length_bytes,
-            queue: self.traffic.queues().of(resource),
         })
     }
 

@@ -1,8 +1,7 @@
 //! Single moves between host memory and another place.
 
 use crate::requests::crew::MemoryCopy;
-use crate::requests::region::Place;
-use crate::requests::state::Side;
+use crate::requests::order::Spot;
 use crate::service::jobs::{BulkRead, BulkWrite};
 use crate::service::{Core, Purpose};
 use crate::traffic::Work;
@@ -16,32 +15,6 @@ use std::sync::mpsc::{sync_channel, Receiver};
 /// Copies up to this length are done by the service itself: handing one over and taking it back
 /// costs more (measured, it pays from somewhere between 64 and 256 KiB on).
 const COPIED_HERE: usize = 64 << 10;
-
-/// One end of a move.
-#[derive(Clone, Copy, Debug)]
-pub enum End {
-    /// An address in this process.
-    Host(usize),
-    /// A byte of a resource.
-    Resource(ResourceId, u64),
-    /// A byte of an array.
-    Array(u32, u64),
-    /// An address of the device.
-    Device(u64),
-}
-
-impl End {
-    /// Byte `at` of a request, counted from its first.
-    pub fn of(side: &Side, at: u64) -> Self {
-        let offset = side.offset + at;
-        match side.region.place {
-            Place::Memory(address) => Self::Host(address + offset as usize),
-            Place::Resource { resource, base, .. } => Self::Resource(resource, base + offset),
-            Place::Array(id) => Self::Array(id, offset),
-            Place::Device(address) => Self::Device(address + offset),
-        }
-    }
-}
 
 /// What a move waits for.
 pub enum Wait {
@@ -67,44 +40,44 @@ impl Core {
         &mut self,
         slice: &Slice,
         class: RequestClass,
-        (from, to): (End, End),
+        (from, to): (Spot, Spot),
         length: u64,
     ) -> Begun {
         let length_bytes = length as usize;
         match (from, to) {
-            (End::Host(from), End::Host(to)) => {
+            (Spot::Host(from), Spot::Host(to)) => {
                 // SAFETY: ranges of registered regions or buffers, which stay until the slice is
                 // complete.
                 let copy = unsafe { MemoryCopy::new(from, to, length_bytes) };
                 self.begin_memory_copy(slice, class, copy)
             }
-            (End::Resource(resource, offset), End::Host(address)) => {
+            (Spot::Resource(resource, offset), Spot::Host(address)) => {
                 let what = (TransferKind::Read, class);
                 self.begin_leg(slice, what, (resource, offset), (address, length_bytes))
             }
-            (End::Host(address), End::Resource(resource, offset)) => {
+            (Spot::Host(address), Spot::Resource(resource, offset)) => {
                 let what = (TransferKind::Write, class);
                 self.begin_leg(slice, what, (resource, offset), (address, length_bytes))
             }
-            (End::Array(array, first), _) | (_, End::Array(array, first))
+            (Spot::Array(array, first), _) | (_, Spot::Array(array, first))
                 if !self.has_range(array, first, length) =>
             {
                 let message = "the array was closed before its region was released";
                 Begun::Done(Err(Error::new(ErrorCode::NotFound, "copy", message)))
             }
-            (End::Array(array, first), End::Host(address)) => {
+            (Spot::Array(array, first), Spot::Host(address)) => {
                 let (reply, outcome) = sync_channel(1);
                 let job = BulkRead::to_memory(self, array, (first, length), address, class, reply);
                 self.new_jobs.push(Box::new(job));
                 Begun::Waits(Wait::Job(outcome))
             }
-            (End::Host(address), End::Array(array, first)) => {
+            (Spot::Host(address), Spot::Array(array, first)) => {
                 let (reply, outcome) = sync_channel(1);
                 let job = BulkWrite::new(self, array, first, (address, length), class, reply);
                 self.new_jobs.push(Box::new(job));
                 Begun::Waits(Wait::Job(outcome))
             }
-            (End::Host(address), End::Device(device)) => {
+            (Spot::Host(address), Spot::Device(device)) => {
                 self.make_copy_room();
                 // SAFETY: a pinned buffer and a registered range of the device, as above.
                 let started = unsafe {
@@ -113,7 +86,7 @@ impl Core {
                 };
                 begun_copy(started)
             }
-            (End::Device(device), End::Host(address)) => {
+            (Spot::Device(device), Spot::Host(address)) => {
                 self.make_copy_room();
                 // SAFETY: as before.
                 let started = unsafe {

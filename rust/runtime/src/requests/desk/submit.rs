@@ -1,11 +1,11 @@
 //! A user's request becomes an errand.
 
-use crate::requests::region::Place;
-use crate::requests::state::{Order, Part, RequestState, Side};
+use crate::requests::order::{Order, Part, Spot};
+use crate::requests::state::{End, RequestState};
 use crate::service::{Core, Purpose};
-use crate::traffic::{Work, ARRAYS, COPIES, MEMORY};
+use crate::traffic::{Queues, Work, ARRAYS, COPIES, MEMORY};
 use gpuio_core::scheduling::batch::BatchPart;
-use gpuio_core::scheduling::{DeviceId, EngineKind, RegionId, Request, RequestKind, RequestStatus};
+use gpuio_core::scheduling::{DeviceId, EngineKind, Request, RequestKind, RequestStatus};
 use gpuio_core::{Error, ErrorCode};
 use gpuio_engines::engine::{MemorySpan, TransferKind};
 use std::sync::atomic::Ordering;
@@ -13,20 +13,31 @@ use std::sync::Arc;
 
 impl Core {
     /// Starts a request. It comes back if there is no room for it now.
-    pub(super) fn submit_request(&mut self, state: Arc<RequestState>) -> Option<Arc<RequestState>> {
+    pub(super) fn submit_request(
+        &mut self,
+        state: Arc<RequestState>,
+        now_ns: u64,
+    ) -> Option<Arc<RequestState>> {
         if state.is_cancelled.load(Ordering::Acquire) {
-            let error = withdrawn(&state.order);
-            state.end(RequestStatus::Cancelled, Some(error), Vec::new());
+            self.desk.end(withdrawn(state));
             return None;
         }
-        let now_ns = self.now_ns();
         let order = &state.order;
-        let (request, work) = plan(order);
+        let (request, work) = plan(order, self.traffic.queues());
+        // An atomic operation is done as soon as it could be handed out.
+        if order.kind.is_atomic() && self.traffic.scheduler().pass(&request, now_ns) {
+            state.carry_out_atomic();
+            state.moved(order.length_bytes);
+            self.desk.end(completed(state));
+            return None;
+        }
         let purpose = Purpose::User(Arc::clone(&state));
-        let started = if order.parts.is_empty() {
+        let started = if order.parts().is_empty() {
             self.traffic.start(request, work, purpose, now_ns)
         } else {
-            let parts = order.parts.iter().map(batch_part).collect();
+            let queues = self.traffic.queues();
+            let parts = order.parts().iter().map(|it| batch_part(it, queues));
+            let parts = parts.collect();
             self.traffic.start_batch(request, parts, purpose, now_ns)
         };
         match started {
@@ -41,30 +52,42 @@ impl Core {
             }
             Err((_, error)) if error.code == ErrorCode::Busy => Some(state),
             Err((_, error)) => {
-                state.end(RequestStatus::Error, Some(error), Vec::new());
+                self.desk.end(End {
+                    state,
+                    status: RequestStatus::Error,
+                    error: Some(error),
+                    parts: Vec::new(),
+                });
                 None
             }
         }
     }
 }
 
-/// The error of what was withdrawn before it was begun.
-pub(super) fn withdrawn(order: &Order) -> Error {
-    let message = "it was cancelled before it was complete";
-    Error::new(ErrorCode::Canceled, order.kind.verb(), message)
-}
-
-/// How the scheduler names a side, and its first byte there.
-pub(super) fn number(side: &Side) -> (RegionId, u64) {
-    match side.region.place {
-        Place::Resource { resource, base, .. } => (RegionId(resource.0), base + side.offset),
-        _ => (side.region.id, side.offset),
+fn completed(state: Arc<RequestState>) -> End {
+    End {
+        state,
+        status: RequestStatus::Completed,
+        error: None,
+        parts: Vec::new(),
     }
 }
 
-fn plan(order: &Order) -> (Request, Work) {
-    let ((engine, device), work) = way(order);
-    let ((src, src_offset), (dst, dst_offset)) = (number(&order.src), number(&order.dst));
+/// The end of what was withdrawn before it was begun.
+pub(super) fn withdrawn(state: Arc<RequestState>) -> End {
+    let message = "it was cancelled before it was complete";
+    let error = Error::new(ErrorCode::Canceled, state.order.kind.verb(), message);
+    End {
+        state,
+        status: RequestStatus::Cancelled,
+        error: Some(error),
+        parts: Vec::new(),
+    }
+}
+
+fn plan(order: &Order, queues: &Queues) -> (Request, Work) {
+    let ((engine, device), work) = way(order, queues);
+    let ((src, src_offset), (dst, dst_offset)) = (order.src.number(), order.dst.number());
     let request = Request {
         kind: order.kind,
         engine,
@@ -76,56 +99,56 @@ fn plan(order: &Order) -> (Request, Work) {
         length_bytes: order.length_bytes,
         stream: order.stream,
         class: order.class,
-        qos: order.qos,
+        qos: order.qos(),
         user_data: 0,
     };
     (request, work)
 }
 
 /// Where it waits, and who carries it out.
-fn way(order: &Order) -> ((EngineKind, DeviceId), Work) {
-    let span = |address: usize, offset: u64| {
+fn way(order: &Order, queues: &Queues) -> ((EngineKind, DeviceId), Work) {
+    let span = |address: usize| {
         let length_bytes = order.length_bytes as usize;
         vec![MemorySpan {
-            address: address + offset as usize,
+            address,
             length_bytes,
             capacity_bytes: length_bytes,
         }]
     };
-    match (order.src.region.place, order.dst.region.place) {
-        (Place::Resource { queue, .. }, Place::Memory(address)) => {
-            let memory = span(address, order.dst.offset);
-            (queue, Work::Transfer(TransferKind::Read, memory))
+    match (order.src.first, order.dst.first) {
+        (Spot::Resource(resource, _), Spot::Host(address)) => {
+            let work = Work::Transfer(TransferKind::Read, span(address));
+            (queues.of(resource), work)
         }
-        (Place::Memory(address), Place::Resource { queue, .. }) => {
-            let memory = span(address, order.src.offset);
-            (queue, Work::Transfer(TransferKind::Write, memory))
+        (Spot::Host(address), Spot::Resource(resource, _)) => {
+            let work = Work::Transfer(TransferKind::Write, span(address));
+            (queues.of(resource), work)
         }
         // Not in the queue of a resource: it would wait there for a slot that it has itself.
-        (Place::Array(_), _) | (_, Place::Array(_)) => {
+        (Spot::Array(..), _) | (_, Spot::Array(..)) => {
             ((EngineKind::Memio, ARRAYS), Work::Elsewhere)
         }
-        (Place::Memory(_), Place::Memory(_)) => ((EngineKind::Memio, MEMORY), Work::Elsewhere),
+        (Spot::Host(_), Spot::Host(_)) => ((EngineKind::Memio, MEMORY), Work::Elsewhere),
         _ => ((EngineKind::Memio, COPIES), Work::Elsewhere),
     }
 }
 
 /// A part of a batch, as the scheduler wants it.
-fn batch_part(part: &Part) -> BatchPart {
+fn batch_part(part: &Part, queues: &Queues) -> BatchPart {
     let (resource, memory) = match part.kind {
         RequestKind::Write => (&part.dst, &part.src),
         _ => (&part.src, &part.dst),
     };
     // Other places were refused when it was submitted.
-    let (engine, device) = match resource.region.place {
-        Place::Resource { queue, .. } => queue,
+    let (engine, device) = match resource.first {
+        Spot::Resource(resource, _) => queues.of(resource),
         _ => (EngineKind::Memio, MEMORY),
     };
-    let address = match memory.region.place {
-        Place::Memory(address) => address as u64,
+    let memory = match memory.first {
+        Spot::Host(address) => address as u64,
         _ => 0,
     };
-    let (number, offset) = number(resource);
+    let (number, offset) = resource.number();
     BatchPart {
         kind: part.kind,
         engine,
@@ -133,6 +156,6 @@ fn batch_part(part: &Part) -> BatchPart {
         resource: number,
         offset,
         length_bytes: part.length_bytes,
-        memory: address + memory.offset,
+        memory,
     }
 }
