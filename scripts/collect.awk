@@ -13,10 +13,12 @@ function print_times(count, line) {
     while (count-- > 0) print line
 }
 
-# Prints cargo's own tests; returns how many of them failed.
+# Prints cargo's own tests; returns how many of them failed. `cause`: the first report of a
+# sanitizer, which fails a program without failing a test.
 function cargo_tests(   line, words, failures) {
     failures = 0
     while ((getline line < log_file) > 0) {
+        if (cause == "" && line ~ /^SUMMARY: /) cause = ": " line
         if (line ~ /^test .* \.\.\. FAILED$/) {
             split(line, words, " ")
             print "failed " suite ": cargo " words[2]
@@ -38,7 +40,7 @@ function cargo_tests(   line, words, failures) {
         status = "counted"
     }
     if (status == "run") print "passed"
-    if (status == "fail") print "failed " suite ": " name
+    if (status == "fail") print "failed " suite ": " name (name == "cargo.unit" ? cause : "")
     if (status == "disabled") print "skipped " suite ": " name ": disabled"
 }
 

@@ -14,7 +14,8 @@ fn read(src: &Region, src_offset: u64, memory: &Memory, dst_offset: u64, length:
 fn duplicates_overlaps_and_neighbours_all_get_their_bytes() {
     let context = context();
     let requests = context.requests();
-    let files = [0, 1].map(|seed| TestFile::new(&pattern(seed, LENGTH)));
+    let bytes = [0, 1].map(|seed| pattern(seed, LENGTH));
+    let files = bytes.each_ref().map(|it| TestFile::new(it));
     let open = |file: &TestFile| requests.open_resource(&file.uri(), 0, false).unwrap();
     let resources = [open(&files[0]), open(&files[1])];
     let mut random = Random(7);
@@ -23,13 +24,13 @@ fn duplicates_overlaps_and_neighbours_all_get_their_bytes() {
         let mut expected = vec![0; 8 << 20];
         let (mut parts, mut dst) = (Vec::new(), 0);
         while parts.len() < 200 {
-            let file = random.below(2);
+            let file = random.below(2) as usize;
             let length = 1 + random.below(20_000);
             // Few places, so that many coincide.
             let src = random.below(20) * 25_000 + random.below(3);
-            parts.push(read(&resources[file as usize], src, &memory, dst, length));
-            let bytes = &pattern(file, LENGTH)[src as usize..(src + length) as usize];
-            expected[dst as usize..(dst + length) as usize].copy_from_slice(bytes);
+            parts.push(read(&resources[file], src, &memory, dst, length));
+            let read = &bytes[file][src as usize..(src + length) as usize];
+            expected[dst as usize..(dst + length) as usize].copy_from_slice(read);
             dst += length + random.below(2);
         }
         let handle = requests
