@@ -23,12 +23,14 @@ const SEEDS: u64 = 4;
 /// A bug may stay hidden in one order of things, but not in so many.
 const SEEDS_WITH_BUG: u64 = 25;
 
-/// Runs the rule as it is, and with its bugs.
+/// Runs the rule as it is, and with its bugs; these not under ThreadSanitizer, which would report
+/// what they are: races.
 pub fn holds_and_sees_its_bugs(kind: Kind, rule: Rule, bugs: &[Planted]) {
     for seed in 0..SEEDS {
         rule(kind, seed, Planted::Nothing).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
     }
-    for bug in bugs {
+    let is_watched = std::env::var_os("TSAN_OPTIONS").is_some();
+    for bug in bugs.iter().filter(|_| !is_watched) {
         let is_found = (0..SEEDS_WITH_BUG).any(|seed| rule(kind, seed, *bug).is_err());
         assert!(is_found, "{bug:?} was not found");
     }
