@@ -3,8 +3,8 @@
 #include <gpuio/gpuio.hpp>
 
 #include <cstddef>
-#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -17,15 +17,13 @@ namespace {
 constexpr std::size_t kElements = 100'000;
 
 /// On the device the context has, several pages more than its caches hold.
-bool scales(gpuio::Config config) {
+bool scales(gpuio::Config config, const std::string& folder) {
     config.page_bytes = 4096;
     config.l1_capacity_bytes = 32 * 4096;
     config.l2_capacity_bytes = 32 * 4096;
     gpuio::Context context(config);
 
-    std::string name = "/tmp/gpuio-both-XXXXXX";
-    if (mkstemp(name.data()) < 0) return false;
-    gpuio::GPUIOArray<float> a(context, "localio://" + name + "?create=1", kElements);
+    gpuio::GPUIOArray<float> a(context, "localio://" + folder + "/a?create=1", kElements);
     std::vector<float> numbers(kElements);
     for (std::size_t i = 0; i < kElements; ++i) numbers[i] = static_cast<float>(i);
     a.write(0, numbers);
@@ -33,7 +31,6 @@ bool scales(gpuio::Config config) {
     scale(context, a, 3.0f);
     context.synchronize();
     a.read(0, numbers);
-    std::remove(name.c_str());
     for (std::size_t i = 0; i < kElements; ++i) {
         if (numbers[i] != 3.0f * static_cast<float>(i)) return false;
     }
@@ -44,12 +41,19 @@ bool scales(gpuio::Config config) {
 }  // namespace
 
 int main() {
+    std::string name = (std::filesystem::temp_directory_path() / "gpuio-both-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+        std::cerr << "no temporary folder\n";
+        return 1;
+    }
+    bool good = false;
     try {
         gpuio::Config host;
         host.device = "host";
-        return scales(host) && scales(gpuio::Config{}) ? 0 : 1;
+        good = scales(host, name) && scales(gpuio::Config{}, name);
     } catch (const gpuio::Error& error) {
         std::cerr << error.what() << '\n';
-        return 1;
     }
+    std::filesystem::remove_all(name);
+    return good ? 0 : 1;
 }

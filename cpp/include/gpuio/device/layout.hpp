@@ -43,7 +43,8 @@ enum class Outcome : std::uint32_t {
     kFailed = 3,     ///< `source` holds the error code and errno
     kOffer = 4,      ///< of a prefetch: as kCopy, but the bytes are the page's only if the answer
                      ///< is still the same when they have been copied
-    kWithdrawn = 5,  ///< of an offer: no longer; whoever needs the page has to ask for it
+    kWithdrawn = 5,  ///< of an offer: no longer; whoever needs the page has to ask for it. `source`
+                     ///< stays, and readable: who saw the offer may only now read it
 };
 
 /// The host's answer to the fault in one slot, in shared memory. The host writes `source` first and
