@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <gpuio/gpuio.hpp>
 #include <random>
+#include <stop_token>
+#include <thread>
 #include <vector>
 
 #include "process.hpp"
@@ -42,6 +44,22 @@ double random_reads(const Options& options, Idle idle) {
     }
     return static_cast<double>(done) / (now_s() - start);
 }
+
+/// A thread on every core that computes and never waits.
+class BusyCores {
+public:
+    BusyCores() {
+        for (unsigned k = 0; k < std::thread::hardware_concurrency(); ++k) {
+            threads_.emplace_back([](std::stop_token stop) {
+                while (!stop.stop_requested()) {
+                }
+            });
+        }
+    }
+
+private:
+    std::vector<std::jthread> threads_;
+};
 
 double random_reads_by_engine(const Options& options) {
     const std::string text = run_program({options.localio_rate, options.data_file,
@@ -90,6 +108,20 @@ void request_rows(const Options& options, const Emit& emit) {
           "IOPS", compare(waits.rates(), direct.rates()), 0.95});
     emit({"the same, the program polls", "the same engine driven directly", "IOPS",
           compare(polls.rates(), direct.rates()), 0.95});
+
+    const auto beside_busy_cores = [](const auto& reads) {
+        const BusyCores busy;
+        return reads();
+    };
+    Side waits_busy([&] {
+        return beside_busy_cores([&] { return random_reads(options, Idle::kWaits); });
+    });
+    Side direct_busy([&] {
+        return beside_busy_cores([&] { return random_reads_by_engine(options); });
+    });
+    take_turns(options.rounds, std::vector<Side*>{&waits_busy, &direct_busy});
+    emit({"the same, wait_any, every core computing", "the same engine driven directly", "IOPS",
+          compare(waits_busy.rates(), direct_busy.rates())});
 
     Side batched([&] { return scattered_reads(options, true); });
     Side single([&] { return scattered_reads(options, false); });

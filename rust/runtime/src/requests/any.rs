@@ -16,8 +16,9 @@ pub struct Turnstile {
 #[derive(Default)]
 struct State {
     count: u64,
-    /// So that nobody enters the system to wake none.
-    waiting: usize,
+    /// Threads that sleep and have not been woken: who has been may take long to come to its core,
+    /// and waking it once more enters the system for nothing.
+    asleep: usize,
 }
 
 impl Turnstile {
@@ -29,25 +30,30 @@ impl Turnstile {
         self.lock().count
     }
 
-    /// Requests that somebody watches have ended.
-    pub fn turn(&self) {
+    /// Requests that somebody watches have ended. Whether this has woken threads.
+    pub fn turn(&self) -> bool {
         let mut state = self.lock();
         state.count += 1;
-        let is_awaited = state.waiting > 0;
+        let asleep = std::mem::take(&mut state.asleep);
         drop(state);
-        if is_awaited {
+        if asleep > 0 {
             self.turned.notify_all();
         }
+        asleep > 0
     }
 
     /// Waits until the count is no longer `seen`, at most `timeout`.
     pub fn wait(&self, seen: u64, timeout: Duration) {
         let mut state = self.lock();
-        state.waiting += 1;
         let is_same = |state: &mut State| state.count == seen;
-        let waited = self.turned.wait_timeout_while(state, timeout, is_same);
-        state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        state.waiting -= 1;
+        if is_same(&mut state) {
+            state.asleep += 1;
+            let waited = self.turned.wait_timeout_while(state, timeout, is_same);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if is_same(&mut state) {
+                state.asleep -= 1; // the time is over, and nobody has woken it
+            }
+        }
     }
 }
 
@@ -94,5 +100,47 @@ impl RequestHandle {
             }
             shared.turnstile.wait(seen, left);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn each_sleeper_is_woken_once() {
+        let stile = Turnstile::default();
+        std::thread::scope(|scope| {
+            for _ in 0..100 {
+                let sleeper = || scope.spawn(|| stile.wait(stile.count(), LONG));
+                let sleepers = [sleeper(), sleeper()];
+                while stile.lock().asleep < 2 {
+                    std::thread::yield_now();
+                }
+                // Whether they are back on a core or not.
+                assert!(stile.turn());
+                assert_eq!(stile.lock().asleep, 0);
+                sleepers.into_iter().for_each(|it| it.join().unwrap());
+            }
+        });
+        assert!(!stile.turn(), "nobody is left");
+    }
+
+    #[test]
+    fn who_gives_up_is_not_woken() {
+        let stile = Turnstile::default();
+        stile.wait(stile.count(), Duration::from_millis(1));
+        assert!(!stile.turn());
+    }
+
+    #[test]
+    fn what_has_turned_is_not_waited_for() {
+        let stile = Turnstile::default();
+        let seen = stile.count();
+        stile.turn();
+        stile.wait(seen, LONG);
+        assert!(!stile.turn());
     }
 }

@@ -13,6 +13,7 @@ mod lent;
 mod loads;
 mod open;
 mod transfers;
+mod way;
 mod writes;
 
 pub use self::core::{Core, ServiceStats};
@@ -35,6 +36,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::{Arc, OnceLock};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
+use way::Way;
 
 /// How long the service looks for work before it sleeps. About what waking up costs.
 const SPIN: Duration = Duration::from_micros(60);
@@ -155,6 +157,7 @@ pub struct Service {
     pub timeout: Duration,
     jobs: Vec<RunningJob>,
     next_job: u64,
+    way: Way,
     stopping: bool,
 }
 
@@ -177,6 +180,7 @@ impl Service {
             timeout,
             jobs: Vec::new(),
             next_job: 0,
+            way: Way::default(),
             stopping: false,
         }
     }
@@ -215,14 +219,14 @@ impl Service {
             let rings = self.wake.count();
             if self.turn() {
                 idle_since = None;
+                if self.core.desk.has_woken() {
+                    self.way.give();
+                }
                 continue;
             }
             let since = *idle_since.get_or_insert_with(Instant::now);
-            if since.elapsed() < SPIN {
-                // Not a spin instruction: whom a turn has woken may stand behind this thread, and
-                // would wait for the kernel's next tick, milliseconds.
-                std::thread::yield_now();
-            } else {
+            // Not a spin instruction: whom a turn has woken may stand behind this thread.
+            if since.elapsed() >= SPIN || !self.way.give() {
                 self.sleep(rings);
             }
         }

@@ -64,6 +64,11 @@ impl Desk {
         })
     }
 
+    /// Whether threads that waited for requests have been woken since this was asked last.
+    pub fn has_woken(&mut self) -> bool {
+        std::mem::take(&mut self.outbox.has_woken)
+    }
+
     /// Tells of the events that streams have come to.
     pub fn reach_events(&mut self, scheduler: &mut Scheduler) {
         self.events.reach(scheduler, &self.shared);

@@ -19,6 +19,8 @@ pub struct Outbox {
     ends: Vec<End>,
     /// The regions that these have used, and how often; some perhaps in several places.
     uses: Vec<(RegionId, usize)>,
+    /// Threads that waited for one of several have been woken.
+    pub has_woken: bool,
 }
 
 impl Outbox {
@@ -45,7 +47,7 @@ impl Outbox {
             .drain(..)
             .filter_map(|end| end.tell().then_some(()));
         if watched.count() > 0 {
-            shared.turnstile.turn();
+            self.has_woken |= shared.turnstile.turn();
         }
     }
 }
