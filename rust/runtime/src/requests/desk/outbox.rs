@@ -66,11 +66,19 @@ impl Desk {
     }
 
     /// A request's errand has ended.
-    pub fn request_ended(&mut self, done: Done<Purpose>) {
+    pub fn request_ended(&mut self, mut done: Done<Purpose>) {
         let Purpose::User(state) = done.purpose else {
             return;
         };
         debug_assert_eq!(state.bytes(), done.bytes_completed);
+        for (part, result) in state.order.parts().iter().zip(&mut done.parts) {
+            let _ = result.as_mut().map_err(|error| part.locate(error));
+        }
+        // A batch's error is the first part's that failed, unless it says nothing of where.
+        let first = done.parts.iter().find_map(|it| it.as_ref().err());
+        if let Some((error, first)) = done.error.as_mut().zip(first) {
+            error.offset = error.offset.and(first.offset);
+        }
         self.end(End {
             state,
             status: done.status,

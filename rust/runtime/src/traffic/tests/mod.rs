@@ -253,22 +253,15 @@ fn a_sync_follows_the_writes_before_it_and_not_those_after() {
 
 /// A read, whose memory is still to be set.
 fn part(resource: u32, offset: u64, length_bytes: u64) -> BatchPart {
-    BatchPart {
-        kind: RequestKind::Read,
-        engine: EngineKind::Localio,
-        device: DISK,
-        resource: RegionId(resource),
-        offset,
-        length_bytes,
-        memory: 0,
-    }
+    let (way, there) = ((EngineKind::Localio, DISK), (RegionId(resource), offset));
+    BatchPart::with_memory(RequestKind::Read, way, there, 0, length_bytes)
 }
 
 /// Memory for each part.
 fn memory_of(parts: &mut [BatchPart]) -> Vec<Vec<u8>> {
     let memory = parts.iter_mut().map(|part| {
         let mut memory = vec![0; part.length_bytes as usize];
-        part.memory = memory.as_mut_ptr() as u64;
+        part.dst.first = memory.as_mut_ptr() as u64;
         memory
     });
     memory.collect()
@@ -298,7 +291,7 @@ fn a_batch_reads_neighbours_together_and_shared_bytes_once() {
     );
     assert_eq!(done.parts, [const { Ok(()) }; 6]);
     for (part, memory) in parts.iter().zip(&memory) {
-        let byte = |k| byte_of(ResourceId(part.resource.0), part.offset + k as u64);
+        let byte = |k| byte_of(ResourceId(part.resource().0), part.offset() + k as u64);
         assert!(
             memory.iter().enumerate().all(|(k, it)| *it == byte(k)),
             "{part:?}"
