@@ -2,10 +2,9 @@
 
 use crate::limits::MAX_FILE_OFFSET;
 use crate::scheduling::{DeviceId, EngineKind, RegionId, RequestKind};
-use crate::{Error, ErrorCode, Result};
 
 /// Where bytes are counted from. Bytes of different spaces are different bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Space {
     /// Memory of this process, by address.
     Memory,
@@ -15,6 +14,18 @@ pub enum Space {
     Array(u32),
     /// Memory of the device that this process cannot reach, by address.
     Device,
+}
+
+impl Space {
+    /// A number of its own: 0 for memory.
+    pub(super) const fn number(self) -> u64 {
+        match self {
+            Self::Memory => 0,
+            Self::Device => 1,
+            Self::Resource(resource) => 1 << 32 | resource.0 as u64,
+            Self::Array(array) => 2 << 32 | array as u64,
+        }
+    }
 }
 
 /// One end of a part: its first byte.
@@ -77,7 +88,7 @@ impl BatchPart {
 
     /// The end that slices and errors name: the resource's, or where a copy comes from; and the
     /// other one.
-    const fn ends(&self) -> (BatchPlace, BatchPlace) {
+    pub(super) const fn ends(&self) -> (BatchPlace, BatchPlace) {
         match self.kind {
             RequestKind::Write => (self.dst, self.src),
             _ => (self.src, self.dst),
@@ -102,35 +113,22 @@ impl BatchPart {
         self.ends().1.first
     }
 
-    /// Refuses what makes no sense. `index` is for the error.
-    pub(super) fn check(&self, index: usize) -> Result<()> {
-        let refuse = |message: String| {
-            let error = Error::new(ErrorCode::InvalidArgument, "plan a batch", message);
-            Err(error)
-        };
-        let fits = match self.kind {
+    /// Whether it is of a kind that a batch has, between places for that.
+    pub(super) const fn fits(&self) -> bool {
+        let (there, here) = self.ends();
+        match self.kind {
             RequestKind::Copy => true,
             RequestKind::Read | RequestKind::Write => {
-                let (there, here) = self.ends();
-                matches!(there.space, Space::Resource(_)) && here.space == Space::Memory
+                matches!(there.space, Space::Resource(_)) && matches!(here.space, Space::Memory)
             }
             _ => false,
-        };
-        if !fits {
-            let verb = self.kind.verb();
-            return refuse(format!(
-                "part {index} is to {verb} between {:?} and {:?}; a batch reads from resources to \
-                 memory, writes the other way, and copies",
-                self.src.space, self.dst.space
-            ));
         }
+    }
+
+    /// Whether it has bytes, none of them beyond the largest offset.
+    pub(super) fn is_in_range(&self) -> bool {
         let ends = [self.src, self.dst].map(|it| it.first.checked_add(self.length_bytes));
-        let ends_well = |end: &Option<u64>| end.is_some_and(|it| it <= MAX_FILE_OFFSET);
-        if self.length_bytes == 0 || !ends.iter().all(ends_well) {
-            return refuse(format!(
-                "part {index} has no bytes, or ends beyond byte {MAX_FILE_OFFSET}"
-            ));
-        }
-        Ok(())
+        let fits = |end: Option<u64>| end.is_some_and(|it| it <= MAX_FILE_OFFSET);
+        self.length_bytes > 0 && ends.into_iter().all(fits)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::part::BatchPart;
 use super::stages::stages;
-use crate::limits::MAX_BATCH_PARTS;
+use crate::limits::{MAX_BATCH_PARTS, MAX_FILE_OFFSET};
 use crate::scheduling::slicing::{MAX_SLICE_BYTES, MIN_SLICE_BYTES};
 use crate::scheduling::{DeviceId, EngineKind, RegionId, RequestKind};
 use crate::{Error, ErrorCode, Result};
@@ -200,14 +200,15 @@ fn cut((index, part): (u32, &BatchPart), stage: u32, cap: u64, pieces: &mut Vec<
         RequestKind::Copy => part.length_bytes,
         _ => cap,
     };
+    let (there, here) = part.ends();
     let mut done = 0;
     while done < part.length_bytes {
         let length_bytes = cap.min(part.length_bytes - done);
         pieces.push(Piece {
             place,
             part: index,
-            offset: part.offset() + done,
-            memory: part.memory() + done,
+            offset: there.first + done,
+            memory: here.first + done,
             length_bytes,
         });
         done += length_bytes;
@@ -227,7 +228,20 @@ fn check(parts: &[BatchPart], cap: u64) -> Result<()> {
     }
     let mut pieces = 0u64;
     for (index, part) in parts.iter().enumerate() {
-        part.check(index)?;
+        if !part.fits() {
+            return refuse(format!(
+                "part {index} is to {} between {:?} and {:?}; a batch reads from resources to \
+                 memory, writes the other way, and copies",
+                part.kind.verb(),
+                part.src.space,
+                part.dst.space
+            ));
+        }
+        if !part.is_in_range() {
+            return refuse(format!(
+                "part {index} has no bytes, or ends beyond byte {MAX_FILE_OFFSET}"
+            ));
+        }
         pieces = pieces.saturating_add(part.length_bytes.div_ceil(cap));
     }
     if pieces > MAX_OPERATIONS {

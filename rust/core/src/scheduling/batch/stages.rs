@@ -4,9 +4,13 @@
 //! A part's stage is later than the stages of all parts before it in the list that it meets. So if
 //! each stage ends before the next begins, the batch does what its list says.
 
-use super::part::{BatchPart, BatchPlace, Space};
+use super::part::{BatchPart, BatchPlace};
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+/// The number of a space: they are compared all the time.
+type Space = u64;
+const MEMORY: Space = 0;
 
 /// Bytes that a part touches.
 struct Access {
@@ -18,7 +22,7 @@ struct Access {
 /// A part's accesses: what it reads at one end it writes to the other.
 fn accesses(part: &BatchPart) -> [Access; 2] {
     let access = |at: BatchPlace, writes| Access {
-        space: at.space,
+        space: at.space.number(),
         bytes: at.first..at.first + part.length_bytes,
         writes,
     };
@@ -44,17 +48,26 @@ pub(super) fn stages(parts: &[BatchPart]) -> Vec<u32> {
 /// Whether any two parts meet. Most batches are in order of memory, and only read: then this is one
 /// look at each part, as what lies elsewhere is not looked at unless some of it is written.
 fn any_meet(parts: &[BatchPart]) -> bool {
-    let is_memory = |it: &Access| it.space == Space::Memory;
-    let all = || parts.iter().flat_map(accesses);
-    let writes_elsewhere = parts.iter().any(|part| part.dst.space != Space::Memory);
-    neighbours_meet(all().filter(is_memory).collect())
-        || (writes_elsewhere && neighbours_meet(all().filter(|it| !is_memory(it)).collect()))
+    let in_memory = |it: &BatchPlace| it.space.number() == MEMORY;
+    let writes_elsewhere = parts.iter().any(|part| !in_memory(&part.dst));
+    let (mut memory, mut elsewhere) = (Vec::with_capacity(parts.len()), Vec::new());
+    for part in parts {
+        let [src, dst] = accesses(part);
+        for access in [src, dst] {
+            if access.space == MEMORY {
+                memory.push(access);
+            } else if writes_elsewhere {
+                elsewhere.push(access);
+            }
+        }
+    }
+    neighbours_meet(memory) || neighbours_meet(elsewhere)
 }
 
 /// Whether any two of these share bytes that one writes.
 fn neighbours_meet(mut accesses: Vec<Access>) -> bool {
     accesses.sort_unstable_by_key(|it| (it.space, it.bytes.start));
-    let (mut space, mut end, mut written_end) = (Space::Memory, 0, 0);
+    let (mut space, mut end, mut written_end) = (MEMORY, 0, 0);
     for it in &accesses {
         if it.space != space {
             (space, end, written_end) = (it.space, 0, 0);
@@ -138,6 +151,7 @@ impl Touched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scheduling::batch::Space;
     use crate::scheduling::{DeviceId, EngineKind, RegionId, RequestKind};
     use proptest::prelude::*;
 
