@@ -229,7 +229,7 @@ TEST_F(Requests, InABatchGoBetweenAllKindsOfPlaces) {
     const gpuio::GPUIOArray<std::uint8_t> two(context_, scratch_.uri("two"), 8192);
     const MemoryRegion elements = MemoryRegion::of(one), more = MemoryRegion::of(two);
     using Part = gpuio::BatchPart;
-    // One way through all of them, each part over bytes of the one before; then bytes that are none.
+    // One way through all of them, each part over bytes of the one before; then missing bytes.
     const Request batch = Stream(context_).batch(std::vector<Part>{
         Part::copy({disk, 1000}, {elements, 10}, 5000),
         Part::copy({elements, 10}, {more, 20}, 5000),

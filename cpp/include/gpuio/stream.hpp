@@ -130,11 +130,12 @@ public:
     }
 
     /// Reads, writes and copies as one request. Between resources and host memory: sorted by
-    /// address, neighbours moved together, bytes that several parts read once. What other places are
-    /// involved in is carried out as it would be by itself. The batch leaves what the parts would
-    /// one after the other, in this order, also where they overlap in a resource, an array or
-    /// memory. (A file that was opened twice counts as two, and so do a file and an array of it.) A
-    /// part fails only if bytes of its own do, and the others go on; see `Request::parts`.
+    /// address, neighbours moved together, bytes that several parts read once. Between other
+    /// places: each part as by itself. The batch leaves what the parts would one after the other,
+    /// in this order, also where they overlap in a resource, an array or memory: those that do wait
+    /// for each other. (A file that was opened twice counts as two, and so do a file and an array
+    /// of it.) A part fails only if bytes of its own do, and the others go on; see
+    /// `Request::parts`.
     Request batch(std::span<const BatchPart> parts, const SubmitOptions& options = {}) const {
         std::vector<detail::PartSpec> specs;
         specs.reserve(parts.size());

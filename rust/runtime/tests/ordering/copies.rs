@@ -1,5 +1,5 @@
-//! The same of batches whose parts go between all kinds of places, also from one to another. What an
-//! engine can do and what it cannot wait for each other.
+//! The same of batches whose parts go between all kinds of places, also from one to another. What
+//! an engine can do and what it cannot wait for each other.
 
 use super::place::Kind;
 use super::plant::Planted;

@@ -1,5 +1,5 @@
-//! Random batches between all kinds of places, in a stream with other requests, against a model that
-//! does one part after the other.
+//! Random batches between all kinds of places, in a stream with other requests, against a model
+//! that does one part after the other.
 
 use super::support::{at, complete, context_with, pattern, Memory, Random, TestFile, LONG};
 use gpuio_core::config::ConfigLayer;

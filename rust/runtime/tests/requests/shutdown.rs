@@ -136,8 +136,8 @@ fn copies_and_arrays_under_way_end_with_the_context() {
     }
 }
 
-/// Batches of arrays, a file and memory: each ends, each part says truly whether it was carried out,
-/// and nothing is touched after.
+/// Batches of arrays, a file and memory: each ends, each part says truly whether it was carried
+/// out, and nothing is touched after.
 #[test]
 fn batches_of_all_kinds_of_places_under_way_end_with_the_context() {
     let length = 1 << 20;

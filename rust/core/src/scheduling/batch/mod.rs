@@ -3,8 +3,8 @@
 //!
 //! A part longer than the cap is cut into pieces; every other part is one piece. An *operation*
 //! reads or writes one range of a resource that covers one or more pieces, adjacent or (of reads)
-//! overlapping; no piece is spread over two operations. What is not between a resource and memory is a
-//! *copy*: one operation, never cut here nor coalesced.
+//! overlapping; no piece is spread over two operations. What is not between a resource and memory
+//! is a *copy*: one operation, never cut here nor coalesced.
 //!
 //! **Order.** A batch does what its parts would do one after the other, in the order of the list,
 //! also where they overlap, in whatever space. Parts that meet are of different *stages*,

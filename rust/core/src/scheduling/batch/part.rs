@@ -40,8 +40,8 @@ pub struct BatchPlace {
 /// One read, write or copy of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchPart {
-    /// READ from a resource to memory, WRITE from memory to a resource, COPY between any two places.
-    /// Reads and writes are put together with their neighbours; a copy is carried out by itself.
+    /// READ from a resource to memory, WRITE from memory to a resource, COPY between any two
+    /// places. Reads and writes are put together with their neighbours; a copy stays by itself.
     pub kind: RequestKind,
     /// Who carries it out.
     pub engine: EngineKind,

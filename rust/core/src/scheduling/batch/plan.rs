@@ -81,9 +81,9 @@ impl BatchPlan {
     /// may be long).
     ///
     /// # Errors
-    /// `InvalidArgument`: no part, more than [`MAX_BATCH_PARTS`], one of another kind or between other
-    /// places than [`BatchPart::kind`] says, without bytes or beyond the largest offset, parts so
-    /// long that they would be cut into more than a million pieces.
+    /// `InvalidArgument`: no part, more than [`MAX_BATCH_PARTS`], one of another kind or between
+    /// other places than [`BatchPart::kind`] says, without bytes or beyond the largest offset,
+    /// parts so long that they would be cut into more than a million pieces.
     pub fn new(parts: &[BatchPart], coalesced_bytes_max: u64) -> Result<Self> {
         let cap = coalesced_bytes_max.clamp(MIN_SLICE_BYTES, MAX_SLICE_BYTES);
         check(parts, cap)?;
@@ -195,7 +195,7 @@ fn cut((index, part): (u32, &BatchPart), stage: u32, cap: u64, pieces: &mut Vec<
         (stage, part.engine, part.device),
         (part.resource(), part.kind),
     );
-    // Nothing would be put together with the pieces of a copy: the scheduler cuts it as it goes out.
+    // Nothing would be put together with pieces of a copy: the scheduler cuts it as it goes out.
     let cap = match part.kind {
         RequestKind::Copy => part.length_bytes,
         _ => cap,
