@@ -218,9 +218,8 @@ pub fn batch(shared: &Shared, parts: &[BatchPart], options: SubmitOptions) -> Re
 fn part(names: &Names, part: &BatchPart) -> Result<Part> {
     let (kind, length_bytes) = (part.kind, part.length_bytes);
     if kind.is_atomic() || kind == RequestKind::Batch {
-        let message =
-            "a batch reads, writes and copies; an atomic operation is one instruction, so \
-                       submit it by itself, as you do another batch";
+        let message = "it is no part of a batch; an atomic operation is one instruction, so there \
+                       is nothing to put together: submit it by itself";
         return refuse(kind, message);
     }
     if length_bytes == 0 {

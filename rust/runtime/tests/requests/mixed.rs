@@ -5,8 +5,8 @@ use gpuio_core::config::ConfigLayer;
 use gpuio_core::scheduling::SchedulerPolicy;
 use gpuio_core::ErrorCode;
 use gpuio_runtime::requests::{
-    BatchPart, Region, RequestClass, RequestHandle, RequestKind, RequestStatus, Requests,
-    SubmitOptions,
+    BatchPart, InferenceQos, Region, RequestClass, RequestHandle, RequestKind, RequestSpec,
+    RequestStatus, Requests, SubmitOptions,
 };
 use gpuio_runtime::{ArrayHandle, Context};
 use std::sync::Arc;
@@ -334,6 +334,54 @@ fn an_array_that_was_closed_fails_its_parts_alone() {
     let error = batch.part_results()[1].clone().unwrap_err();
     assert_eq!((error.code, error.offset), (ErrorCode::NotFound, Some(500)));
     assert_eq!(memory.bytes()[2000..3000], pattern(2, LENGTH)[..1000]);
+}
+
+#[test]
+fn deadlines_count_for_it_as_for_others() {
+    let context = context_with(ConfigLayer {
+        scheduler_policy: Some(SchedulerPolicy::Deadline),
+        ..ConfigLayer::default()
+    });
+    let requests = context.requests();
+    let memories = [0, 1].map(|seed| Memory::new(&requests, pattern(seed, 4 << 20)));
+    let elements = Elements::new(&context, &vec![0; LENGTH]);
+    let class = RequestClass::Checkpoint;
+    let [before, stream] = [(); 2].map(|()| requests.create_stream(class).unwrap());
+    // Nothing that is promised begins before these have ended.
+    let options = SubmitOptions {
+        stream: before.id(),
+        ..SubmitOptions::default()
+    };
+    let copy = RequestSpec::copy(memories[0].at(0), memories[1].at(0), 4 << 20).with(options);
+    let copies: Vec<_> = (0..300).map(|_| requests.submit(&copy).unwrap()).collect();
+    let event = requests.create_event().unwrap();
+    event.record(&before).unwrap();
+    stream.wait(&event).unwrap();
+    let promise = |estimated_us| SubmitOptions {
+        stream: stream.id(),
+        class: Some(RequestClass::EngramSync),
+        qos: Some(InferenceQos::new(60_000_000, estimated_us, 0.9).unwrap()),
+        ..SubmitOptions::default()
+    };
+    let parts = there_and_back(&memories[0], &elements, &memories[1]);
+    let short = requests.submit_batch(&parts, promise(1000)).unwrap();
+    // Nearly a minute's work each, until no more fit into a minute: a few.
+    let mut long = Vec::new();
+    let refused = loop {
+        match requests.submit_batch(&parts, promise(59_000_000)) {
+            Ok(batch) => long.push(batch),
+            Err(error) => break error,
+        }
+        assert!(long.len() < 1000, "none is refused");
+    };
+    assert_eq!(refused.code, ErrorCode::Timeout);
+    assert!(refused.message.contains("deadline"), "{refused}");
+    let figures = requests.figures().unwrap().figures;
+    assert_eq!(figures.class(RequestClass::EngramSync).refused, 1);
+    for handle in long.iter().chain(&copies) {
+        handle.cancel();
+    }
+    complete(&short);
 }
 
 #[test]
