@@ -126,7 +126,7 @@ pub mod ffi {
         compare: u64,
     }
 
-    /// One read or write of a batch.
+    /// One read, write or copy of a batch.
     struct BatchPart {
         kind: i32,
         src: u32,

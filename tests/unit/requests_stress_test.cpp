@@ -172,10 +172,11 @@ private:
         std::vector<gpuio::BatchPart> parts;
         for (std::size_t k = 0; k < 8; ++k) {
             const std::uint64_t at = 4096 * below(16);
-            if (below(2) == 0) {
-                parts.push_back(gpuio::BatchPart::read({*round_->file, at}, {on.to, at}, 6000));
-            } else {
-                parts.push_back(gpuio::BatchPart::write({from_, at}, {*round_->file, at}, 6000));
+            const gpuio::Place file(*round_->file, at), from(from_, at), to(on.to, at);
+            switch (below(3)) {
+                case 0: parts.push_back(gpuio::BatchPart::read(file, to, 6000)); break;
+                case 1: parts.push_back(gpuio::BatchPart::write(from, file, 6000)); break;
+                default: parts.push_back(gpuio::BatchPart::copy(from, to, 6000));
             }
         }
         take(on.stream->batch(parts));

@@ -219,6 +219,40 @@ TEST_F(Requests, InABatchDoWhatTheirListSays) {
                        ErrorCode::kInvalidArgument, "part 0");
 }
 
+TEST_F(Requests, InABatchGoBetweenAllKindsOfPlaces) {
+    test::Bytes memory = test::random_bytes(16'384, 6), device(8192);
+    const MemoryRegion disk = file(), here = MemoryRegion::host(context_, span(memory));
+    const MemoryRegion there = MemoryRegion::device(context_, device.data(), device.size());
+    scratch_.write("one", test::Bytes(8192));
+    scratch_.write("two", test::Bytes(8192));
+    const gpuio::GPUIOArray<std::uint8_t> one(context_, scratch_.uri("one"), 8192);
+    const gpuio::GPUIOArray<std::uint8_t> two(context_, scratch_.uri("two"), 8192);
+    const MemoryRegion elements = MemoryRegion::of(one), more = MemoryRegion::of(two);
+    using Part = gpuio::BatchPart;
+    // One way through all of them, each part over bytes of the one before; then missing bytes.
+    const Request batch = Stream(context_).batch(std::vector<Part>{
+        Part::copy({disk, 1000}, {elements, 10}, 5000),
+        Part::copy({elements, 10}, {more, 20}, 5000),
+        Part::read({more, 20}, {there, 30}, 5000),
+        Part::copy({there, 30}, {here, 40}, 5000),
+        Part::write({here, 40}, {elements, 3000}, 5000),
+        Part::read({disk, kBytes - 10}, {here, 8000}, 20),
+        Part::read({elements, 10}, {here, 8000}, 7990)});
+    EXPECT_GPUIO_ERROR(batch.wait(), ErrorCode::kIo);
+    const auto parts = batch.parts();
+    ASSERT_EQ(parts.size(), 7u);
+    for (std::size_t k = 0; k < parts.size(); ++k) EXPECT_EQ(bool(parts[k]), k != 5) << k;
+    test::Bytes expected(bytes_.begin() + 1000, bytes_.begin() + 1000 + 2990);
+    expected.insert(expected.end(), bytes_.begin() + 1000, bytes_.begin() + 6000);
+    EXPECT_EQ(std::memcmp(memory.data() + 40, bytes_.data() + 1000, 5000), 0);
+    EXPECT_EQ(std::memcmp(device.data() + 30, bytes_.data() + 1000, 5000), 0);
+    EXPECT_EQ(std::memcmp(memory.data() + 8000, expected.data(), expected.size()), 0);
+    EXPECT_GPUIO_ERROR(
+        Stream(context_).batch(std::vector<Part>{
+            {gpuio::RequestType::kAtomicFetchAdd, {here, 0}, {here, 0}, 8}}),
+        ErrorCode::kInvalidArgument, "atomic");
+}
+
 TEST_F(Requests, OfWhichAnyIsWaitedFor) {
     constexpr std::uint64_t kBlock = 4096, kBlocks = kBytes / kBlock;
     constexpr std::size_t kDepth = 16;

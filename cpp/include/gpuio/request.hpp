@@ -25,7 +25,7 @@ enum class RequestType : int {
     kCopy = 2,            ///< any place to any other
     kAtomicCmpSwap = 3,   ///< eight bytes of host memory
     kAtomicFetchAdd = 4,  ///< eight bytes of host memory
-    kBatch = 5,           ///< many reads and writes as one
+    kBatch = 5,           ///< many reads, writes and copies as one
 };
 
 /// Where a request is: the specification's `gpuio_status_t`. Forwards only.

@@ -55,20 +55,25 @@ struct Place {
     std::uint64_t offset;  ///< bytes from the region's first
 };
 
-/// One read of a batch: a resource to host memory.
+/// One read of a batch: a resource or an array to memory.
 struct BatchRead {
     Place from;
     Place to;
     std::uint64_t length;
 };
 
-/// One part of a batch: `read` from a resource to host memory, or `write` the other way.
+/// One part of a batch: `read` from a resource or an array to memory, `write` the other way, or
+/// `copy` between any two places, as in `Stream`. Atomic operations are no parts: each is one
+/// instruction, so there is nothing to put together.
 struct BatchPart {
     static BatchPart read(const Place& from, const Place& to, std::uint64_t length) {
         return {RequestType::kRead, from, to, length};
     }
     static BatchPart write(const Place& from, const Place& to, std::uint64_t length) {
         return {RequestType::kWrite, from, to, length};
+    }
+    static BatchPart copy(const Place& from, const Place& to, std::uint64_t length) {
+        return {RequestType::kCopy, from, to, length};
     }
 
     RequestType type;
@@ -124,11 +129,13 @@ public:
         return submit({RequestType::kAtomicCmpSwap, target, target, 8, operand, compare}, options);
     }
 
-    /// Reads and writes many places as one request: sorted by address, neighbours moved together,
-    /// bytes that several parts read once. It leaves what the parts would one after the other, in
-    /// this order, also where they overlap in a region or in memory: those that do wait for each
-    /// other, the others do not. (A file that was opened twice counts as two.) A part fails only if
-    /// bytes of its own do, and the others go on; see `Request::parts`.
+    /// Reads, writes and copies as one request. Between resources and host memory: sorted by
+    /// address, neighbours moved together, bytes that several parts read once. Between other
+    /// places: each part as by itself. The batch leaves what the parts would one after the other,
+    /// in this order, also where they overlap in a resource, an array or memory: those that do wait
+    /// for each other. (A file that was opened twice counts as two, and so do a file and an array
+    /// of it.) A part fails only if bytes of its own do, and the others go on; see
+    /// `Request::parts`.
     Request batch(std::span<const BatchPart> parts, const SubmitOptions& options = {}) const {
         std::vector<detail::PartSpec> specs;
         specs.reserve(parts.size());

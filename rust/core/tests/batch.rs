@@ -1,7 +1,7 @@
 //! Batches: what they leave is what their parts would one after the other, and failures stay with
 //! their bytes.
 
-use gpuio_core::scheduling::batch::{BatchPart, BatchPlan, BatchResults};
+use gpuio_core::scheduling::batch::{BatchPart, BatchPlace, BatchPlan, BatchResults, Space};
 use gpuio_core::scheduling::{DeviceId, EngineKind, RegionId, RequestKind};
 use gpuio_core::{Error, ErrorCode, Result};
 use proptest::prelude::*;
@@ -15,15 +15,49 @@ const MEMORY_BYTES: u64 = 64 << 10;
 const ENGINES: [EngineKind; 3] = [EngineKind::Memio, EngineKind::Localio, EngineKind::Remoteio];
 
 fn part(kind: RequestKind, resource: u32, offset: u64, length: u64, memory: u64) -> BatchPart {
+    let way = (ENGINES[resource as usize % 3], DeviceId(resource % 2));
+    let there = (RegionId(resource), offset);
+    BatchPart::with_memory(kind, way, there, memory, length)
+}
+
+fn copy(src: (Space, u64), dst: (Space, u64), length_bytes: u64) -> BatchPart {
+    let place = |(space, first)| BatchPlace { space, first };
     BatchPart {
-        kind,
-        engine: ENGINES[resource as usize % 3],
-        device: DeviceId(resource % 2),
-        resource: RegionId(resource),
-        offset,
-        length_bytes: length,
-        memory,
+        kind: RequestKind::Copy,
+        engine: EngineKind::Memio,
+        device: DeviceId(3),
+        src: place(src),
+        dst: place(dst),
+        length_bytes,
     }
+}
+
+/// Reads and writes, with copies among them between any two spaces but not within one.
+fn mixed() -> impl Strategy<Value = Vec<BatchPart>> {
+    let spaces = [Space::Resource(RegionId(1)), Space::Array(1), Space::Memory];
+    let copies = (
+        0usize..3,
+        1usize..3,
+        0..SOURCE_BYTES,
+        0..SOURCE_BYTES,
+        1u64..2000,
+    );
+    let copies = copies.prop_map(move |(from, further, src, dst, length)| {
+        let length = length.min(SOURCE_BYTES - src).min(SOURCE_BYTES - dst);
+        copy(
+            (spaces[from], src),
+            (spaces[(from + further) % 3], dst),
+            length,
+        )
+    });
+    let copies = prop::collection::vec(copies, 1..30);
+    (parts(true, true), copies, any::<u64>()).prop_map(|(mut parts, copies, seed)| {
+        for (k, copy) in (0..).zip(copies) {
+            let place = (seed ^ k).wrapping_mul(0x9e37_79b9) as usize % (parts.len() + 1);
+            parts.insert(place, copy);
+        }
+        parts
+    })
 }
 
 /// Resources belong to one engine and device each. Each part has memory of its own, unless
@@ -57,10 +91,11 @@ fn parts(writes: bool, shares: bool) -> impl Strategy<Value = Vec<BatchPart>> {
     })
 }
 
-/// The resources' bytes and the memory's.
+/// What is in each space.
 #[derive(Clone, PartialEq)]
 struct Bytes {
     resources: Vec<Vec<u8>>,
+    array: Vec<u8>,
     memory: Vec<u8>,
 }
 
@@ -76,52 +111,51 @@ impl Bytes {
             resources: (0..u64::from(SOURCES))
                 .map(|it| bytes(it, SOURCE_BYTES))
                 .collect(),
+            array: bytes(55, SOURCE_BYTES),
             memory: bytes(77, MEMORY_BYTES),
         }
     }
 
-    fn transfer(
-        &mut self,
-        kind: RequestKind,
-        resource: RegionId,
-        at: u64,
-        memory: u64,
-        length: u64,
-    ) {
-        let there = &mut self.resources[resource.0 as usize][range(at, length)];
-        let here = &mut self.memory[range(memory, length)];
-        match kind {
-            RequestKind::Write => there.copy_from_slice(here),
-            _ => here.copy_from_slice(there),
-        }
+    fn at(&mut self, place: BatchPlace, length: u64) -> &mut [u8] {
+        let space = match place.space {
+            Space::Memory => &mut self.memory,
+            Space::Resource(resource) => &mut self.resources[resource.0 as usize],
+            Space::Array(_) | Space::Device => &mut self.array,
+        };
+        &mut space[range(place.first, length)]
+    }
+
+    fn transfer(&mut self, it: &BatchPart) {
+        let moved = self.at(it.src, it.length_bytes).to_vec();
+        self.at(it.dst, it.length_bytes).copy_from_slice(&moved);
     }
 
     /// What the parts leave, one after the other.
     fn after(mut self, parts: &[BatchPart]) -> Self {
-        for it in parts {
-            self.transfer(it.kind, it.resource, it.offset, it.memory, it.length_bytes);
-        }
+        parts.iter().for_each(|it| self.transfer(it));
         self
     }
 
-    fn operation(&mut self, plan: &BatchPlan, index: u32) {
+    fn operation(&mut self, parts: &[BatchPart], plan: &BatchPlan, index: u32) {
         let operation = &plan.operations[index as usize];
+        if operation.kind == RequestKind::Copy {
+            let part = &parts[plan.part_of(index).unwrap() as usize];
+            assert_eq!(part.length_bytes, operation.length_bytes);
+            return self.transfer(part);
+        }
         for it in plan.scatters_of(index) {
-            let at = operation.offset + it.operation_offset;
-            self.transfer(
-                operation.kind,
-                operation.resource,
-                at,
-                it.memory,
-                it.length_bytes,
-            );
+            let there = (operation.resource, operation.offset + it.operation_offset);
+            let way = (EngineKind::Memio, DeviceId(0));
+            let kind = operation.kind;
+            let run = BatchPart::with_memory(kind, way, there, it.memory, it.length_bytes);
+            self.transfer(&run);
         }
     }
 }
 
 /// Carries the plan out, each group in an order that `seed` decides. With `as_one`, the whole plan
 /// as if it were one group: a bug.
-fn carry_out(plan: &BatchPlan, seed: u64, as_one: bool) -> Bytes {
+fn carry_out(parts: &[BatchPart], plan: &BatchPlan, seed: u64, as_one: bool) -> Bytes {
     let mut bytes = Bytes::new();
     let all = 0..plan.operations.len() as u32;
     let groups = match as_one {
@@ -131,7 +165,9 @@ fn carry_out(plan: &BatchPlan, seed: u64, as_one: bool) -> Bytes {
     for group in groups {
         let mut operations: Vec<u32> = group.collect();
         operations.sort_by_key(|it| (u64::from(*it) ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        operations.iter().for_each(|it| bytes.operation(plan, *it));
+        operations
+            .iter()
+            .for_each(|it| bytes.operation(parts, plan, *it));
     }
     bytes
 }
@@ -159,25 +195,28 @@ fn results(
 proptest! {
     #[test]
     fn it_leaves_what_the_list_says(
-        parts in prop_oneof![parts(false, false), parts(true, false), parts(true, true)],
+        parts in prop_oneof![
+            parts(false, false), parts(true, false), parts(true, true), mixed(),
+        ],
         cap in 64u64..3000, seed: u64,
     ) {
         let plan = BatchPlan::new(&parts, cap).unwrap();
-        prop_assert!(carry_out(&plan, seed, false) == Bytes::new().after(&parts));
+        prop_assert!(carry_out(&parts, &plan, seed, false) == Bytes::new().after(&parts));
         let done = results(&parts, &plan, |_, _| false);
         prop_assert_eq!(done, vec![Ok(()); parts.len()]);
     }
 
     #[test]
     fn a_part_fails_if_and_only_if_its_own_bytes_are_lost(
-        parts in prop_oneof![parts(false, false), parts(true, true)], cap in 64u64..3000,
+        parts in prop_oneof![parts(false, false), parts(true, true), mixed()],
+        cap in 64u64..3000,
         lost in prop::collection::btree_set((0..SOURCES, 0..SOURCE_BYTES), 0..12),
     ) {
         let plan = BatchPlan::new(&parts, cap).unwrap();
         let is_lost = |resource: RegionId, offset| lost.contains(&(resource.0, offset));
         for (part, result) in parts.iter().zip(results(&parts, &plan, is_lost)) {
-            let range = part.offset..part.offset + part.length_bytes;
-            let own: BTreeSet<u64> = range.filter(|at| is_lost(part.resource, *at)).collect();
+            let range = part.offset()..part.offset() + part.length_bytes;
+            let own: BTreeSet<u64> = range.filter(|at| is_lost(part.resource(), *at)).collect();
             match result {
                 Ok(()) => prop_assert!(own.is_empty()),
                 Err(error) => {
@@ -239,6 +278,28 @@ proptest! {
     }
 }
 
+#[test]
+fn copies_stay_by_themselves_and_others_are_still_put_together() {
+    let array = |at| copy((Space::Array(1), at), (Space::Memory, 50_000 + at), 100);
+    let parts = [array(0), read(0, 100), array(100), read(100, 100)];
+    let plan = BatchPlan::new(&parts, 4096).unwrap();
+    let kinds: Vec<_> = plan.operations.iter().map(|it| it.kind).collect();
+    assert_eq!(
+        kinds.iter().filter(|it| **it == RequestKind::Copy).count(),
+        2
+    );
+    assert_eq!((kinds.len(), plan.groups.len()), (3, 2));
+    // A long one is one operation: whoever carries it out knows its part.
+    let long = copy((Space::Array(1), 3), (Space::Device, 0), 1 << 20);
+    let plan = BatchPlan::new(&[read(0, 1), long], 4096).unwrap();
+    let copies = (0..).zip(&plan.operations);
+    let mut copies = copies.filter(|(_, it)| it.kind == RequestKind::Copy);
+    let (index, operation) = copies.next().unwrap();
+    assert_eq!((operation.length_bytes, operation.offset), (1 << 20, 3));
+    assert_eq!(plan.part_of(index), Some(1));
+    assert!(copies.next().is_none());
+}
+
 /// The oracle above would see it if groups did not wait for each other.
 #[test]
 fn groups_that_do_not_wait_are_noticed() {
@@ -251,8 +312,8 @@ fn groups_that_do_not_wait_are_noticed() {
     ];
     let plan = BatchPlan::new(&parts, 4096).unwrap();
     let expected = Bytes::new().after(&parts);
-    assert!((0..20).all(|seed| carry_out(&plan, seed, false) == expected));
-    assert!((0..20).any(|seed| carry_out(&plan, seed, true) != expected));
+    assert!((0..20).all(|seed| carry_out(&parts, &plan, seed, false) == expected));
+    assert!((0..20).any(|seed| carry_out(&parts, &plan, seed, true) != expected));
 }
 
 fn read(offset: u64, length: u64) -> BatchPart {
@@ -262,10 +323,7 @@ fn read(offset: u64, length: u64) -> BatchPart {
 #[test]
 fn neighbours_and_duplicates_become_one_operation() {
     let parts = [read(200, 100), read(0, 100), read(100, 100), read(150, 20)];
-    let again = BatchPart {
-        memory: 0,
-        ..parts[2]
-    };
+    let again = part(RequestKind::Read, 1, 100, 100, 0);
     let plan = BatchPlan::new(&[&parts[..], &[again]].concat(), 4096).unwrap();
     assert_eq!((plan.operations.len(), plan.moved_bytes()), (1, 300));
     // A gap is not read.
@@ -280,25 +338,30 @@ fn neighbours_and_duplicates_become_one_operation() {
 #[test]
 fn nonsense_is_refused() {
     let refused = |parts: &[BatchPart]| BatchPlan::new(parts, 4096).unwrap_err().code;
-    let copy = BatchPart {
-        kind: RequestKind::Copy,
+    let atomic = BatchPart {
+        kind: RequestKind::AtomicFetchAdd,
+        ..read(0, 8)
+    };
+    let turned = BatchPart {
+        kind: RequestKind::Write,
         ..read(0, 1)
     };
-    let far = BatchPart {
-        memory: u64::MAX,
-        ..read(0, 2)
+    let within = BatchPart {
+        kind: RequestKind::Read,
+        ..copy((Space::Array(1), 0), (Space::Memory, 0), 1)
     };
+    let far = part(RequestKind::Read, 1, 0, 2, u64::MAX);
     let too_many = vec![read(0, 1); (1 << 16) + 1];
-    let beyond = BatchPart {
-        offset: u64::MAX,
-        ..read(0, 2)
-    };
+    let beyond = part(RequestKind::Read, 1, u64::MAX, 2, 0);
     for parts in [
         &[][..],
         &[read(0, 0)],
         &[beyond],
         &[read(0, 1 << 60)],
-        &[copy],
+        &[copy((Space::Array(1), 0), (Space::Memory, 0), 1 << 60)],
+        &[atomic],
+        &[turned],
+        &[within],
         &[far],
         &too_many,
     ] {

@@ -253,15 +253,8 @@ fn a_batch_fails_part_by_part() {
 
 /// Of resource 1, on `DEVICE`.
 fn part(kind: RequestKind, offset: u64, length_bytes: u64, memory: u64) -> BatchPart {
-    BatchPart {
-        kind,
-        engine: EngineKind::Localio,
-        device: DEVICE,
-        resource: RegionId(1),
-        offset,
-        length_bytes,
-        memory,
-    }
+    let way = (EngineKind::Localio, DEVICE);
+    BatchPart::with_memory(kind, way, (RegionId(1), offset), memory, length_bytes)
 }
 
 #[test]
@@ -344,10 +337,9 @@ fn a_batch_goes_from_one_device_to_the_next() {
         ..SchedulerOptions::default()
     };
     let mut scheduler = Scheduler::new(options).unwrap();
-    let on = |device, memory| BatchPart {
-        device: DeviceId(device),
-        resource: RegionId(device),
-        ..part(RequestKind::Read, 0, 100, memory)
+    let on = |device, memory| {
+        let way = (EngineKind::Localio, DeviceId(device));
+        BatchPart::with_memory(RequestKind::Read, way, (RegionId(device), 0), memory, 100)
     };
     let parts = vec![on(1, 0), on(0, 100), on(1, 200)];
     let id = scheduler.submit_batch(read(1), parts, 0).unwrap();

@@ -6,7 +6,7 @@ use crate::limits::{MAX_FILE_OFFSET, MAX_SCHEDULED_DEVICES};
 use crate::{Error, ErrorCode, Result};
 
 /// What a request does: the specification's request types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i32)]
 pub enum RequestKind {
     /// Resource to memory.
@@ -19,7 +19,7 @@ pub enum RequestKind {
     AtomicCmpSwap = 3,
     /// Adds to eight bytes.
     AtomicFetchAdd = 4,
-    /// Many reads and writes as one request; see [`batch`](super::batch).
+    /// Many reads, writes and copies as one request; see [`batch`](super::batch).
     Batch = 5,
 }
 

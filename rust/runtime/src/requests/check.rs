@@ -217,19 +217,17 @@ pub fn batch(shared: &Shared, parts: &[BatchPart], options: SubmitOptions) -> Re
 
 fn part(names: &Names, part: &BatchPart) -> Result<Part> {
     let (kind, length_bytes) = (part.kind, part.length_bytes);
+    if kind.is_atomic() || kind == RequestKind::Batch {
+        let message = "it is no part of a batch; an atomic operation is one instruction, so there \
+                       is nothing to put together: submit it by itself";
+        return refuse(kind, message);
+    }
     if length_bytes == 0 {
         return refuse(kind, "the length is 0; ask for at least one byte");
     }
     let src = range(kind, names.region(part.src)?, part.src_offset, length_bytes)?;
     let dst = range(kind, names.region(part.dst)?, part.dst_offset, length_bytes)?;
-    match (kind, src.region.place, dst.region.place) {
-        (RequestKind::Read, Place::Resource { .. }, Place::Memory(_))
-        | (RequestKind::Write, Place::Memory(_), Place::Resource { .. }) => {}
-        _ => {
-            let message = "a batch reads from resources to host memory, and writes the other way";
-            return refuse(kind, message);
-        }
-    }
+    check_kind(kind, &src, &dst, length_bytes)?;
     check_writable(kind, dst.region)?;
     Ok(Part {
         kind,

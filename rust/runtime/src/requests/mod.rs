@@ -235,16 +235,17 @@ impl Requests {
         self.accept(content, order, spec.options.on_full)
     }
 
-    /// Submits reads and writes as one request that ends when all have: neighbours are moved
-    /// together, bytes that several parts read once. It leaves what the parts would one after the
-    /// other, in this order, also where they overlap: those that do, in a region or in memory, wait
-    /// for each other, the others do not. (Of a resource that was opened twice, it does not see
-    /// that both are the same.) A part fails if bytes of its own cannot be moved, and takes no
-    /// other with it; see [`RequestHandle::part_results`].
+    /// Submits reads, writes and copies as one request that ends when all have. Between resources
+    /// and host memory, neighbours are moved together, bytes that several parts read once. It
+    /// leaves what the parts would one after the other, in this order, also where they overlap:
+    /// those that do, in a resource, an array or memory, wait for each other. (Of a resource that
+    /// was opened twice, or as an array too, it does not see that both are the same.) A part fails
+    /// if bytes of its own cannot be moved, and takes no other with it; see
+    /// [`RequestHandle::part_results`].
     ///
     /// # Errors
-    /// As [`Requests::submit`]; `InvalidArgument` for no part or more than 65,536, parts that are
-    /// not between a resource and host memory.
+    /// As [`Requests::submit`]; `InvalidArgument` for no part or more than 65,536, and for atomic
+    /// operations, each of which is one instruction.
     pub fn submit_batch(
         self: &Arc<Self>,
         parts: &[BatchPart],

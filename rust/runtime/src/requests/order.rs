@@ -1,6 +1,8 @@
 //! What is to be done, checked.
 
+use gpuio_core::scheduling::batch::{BatchPlace, Space};
 use gpuio_core::scheduling::{InferenceQos, RegionId, RequestClass, RequestKind, StreamId};
+use gpuio_core::Error;
 use gpuio_engines::engine::ResourceId;
 
 /// Where a byte is.
@@ -26,6 +28,17 @@ impl Spot {
             Self::Device(address) => Self::Device(address + bytes),
         }
     }
+
+    /// How the plan of a batch names it: by this it sees what meets what.
+    pub fn place(self) -> BatchPlace {
+        let (space, first) = match self {
+            Self::Host(address) => (Space::Memory, address as u64),
+            Self::Resource(resource, at) => (Space::Resource(RegionId(resource.0)), at),
+            Self::Array(array, at) => (Space::Array(array), at),
+            Self::Device(address) => (Space::Device, address),
+        };
+        BatchPlace { space, first }
+    }
 }
 
 /// One side of a request, or of a part of a batch.
@@ -48,12 +61,38 @@ impl Side {
     }
 }
 
-/// One read or write of a batch.
+/// One read, write or copy of a batch.
 pub struct Part {
     pub kind: RequestKind,
     pub src: Side,
     pub dst: Side,
     pub length_bytes: u64,
+}
+
+impl Part {
+    /// What it is for the scheduler: what an engine can do is a READ or a WRITE, which are put
+    /// together with their neighbours, whatever the user calls it; the rest is a COPY.
+    pub fn engine_kind(&self) -> RequestKind {
+        match (self.src.first, self.dst.first) {
+            (Spot::Resource(..), Spot::Host(_)) => RequestKind::Read,
+            (Spot::Host(_), Spot::Resource(..)) => RequestKind::Write,
+            _ => RequestKind::Copy,
+        }
+    }
+
+    /// Lets an error of it say where it was as users count: the scheduler tells it as the plan
+    /// counts, and of a copy always at the source.
+    pub fn locate(&self, error: &mut Error) {
+        let (told, named) = match (self.engine_kind(), self.kind) {
+            (RequestKind::Write, _) => (&self.dst, &self.dst),
+            (_, RequestKind::Write) => (&self.src, &self.dst),
+            _ => (&self.src, &self.src),
+        };
+        let inside = error
+            .offset
+            .map(|it| it.saturating_sub(told.first.place().first));
+        error.offset = inside.map(|it| named.number().1 + it);
+    }
 }
 
 /// What few requests have.

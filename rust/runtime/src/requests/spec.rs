@@ -114,10 +114,10 @@ impl RequestSpec {
     }
 }
 
-/// One part of a batch: from a resource to host memory, or the other way round.
+/// One part of a batch: what READ, WRITE and COPY can do by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchPart {
-    /// READ or WRITE.
+    /// READ, WRITE or COPY.
     pub kind: RequestKind,
     /// Where the bytes come from.
     pub src: RegionId,
@@ -148,13 +148,18 @@ impl BatchPart {
         }
     }
 
-    /// Reads from a resource to host memory.
+    /// Reads from a resource or an array to memory.
     pub fn read(src: (RegionId, u64), dst: (RegionId, u64), length_bytes: u64) -> Self {
         Self::new(RequestKind::Read, src, dst, length_bytes)
     }
 
-    /// Writes host memory to a resource.
+    /// Writes memory to a resource or an array.
     pub fn write(src: (RegionId, u64), dst: (RegionId, u64), length_bytes: u64) -> Self {
         Self::new(RequestKind::Write, src, dst, length_bytes)
+    }
+
+    /// Copies between any two places.
+    pub fn copy(src: (RegionId, u64), dst: (RegionId, u64), length_bytes: u64) -> Self {
+        Self::new(RequestKind::Copy, src, dst, length_bytes)
     }
 }

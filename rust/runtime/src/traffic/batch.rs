@@ -1,4 +1,5 @@
 //! Operations of a batch: right from or into the memory of the parts, without a buffer between.
+//! Copies among them are the owner's, as other slices that are carried out elsewhere.
 //!
 //! Where several parts want the same bytes, they are read into the first one's memory and copied
 //! to the others' from there.
@@ -12,7 +13,7 @@ use gpuio_engines::engine::{Engine, MemorySpan, ResourceId};
 use std::ops::Range;
 
 impl<E: Engine, P: Purpose> Traffic<E, P> {
-    /// Starts a batch as one errand. `memory` of the parts is their address in this process.
+    /// Starts a batch as one errand. Memory of the parts is named by its address in this process.
     ///
     /// # Errors
     /// The purpose comes back with what the scheduler said.
@@ -29,7 +30,7 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
             ..request
         };
         let writes = parts.iter().filter(|it| it.kind == RequestKind::Write);
-        let mut written: Vec<_> = writes.map(|it| ResourceId(it.resource.0)).collect();
+        let mut written: Vec<_> = writes.map(|it| ResourceId(it.resource().0)).collect();
         written.sort_unstable_by_key(|it| it.0);
         written.dedup();
         self.submit(
@@ -40,6 +41,13 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
             parts,
             now_ns,
         )
+    }
+
+    /// Of a batch: the part that a slice of a COPY is of, and where in it the slice begins.
+    pub fn part_of(&self, slice: &Slice) -> Option<(usize, u64)> {
+        let plan = self.scheduler.batch_plan(slice.request)?;
+        let part = plan.part_of(slice.operation)?;
+        Some((part as usize, slice.memory_offset()))
     }
 }
 

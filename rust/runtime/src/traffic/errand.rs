@@ -30,8 +30,8 @@ pub enum Work {
     /// By the engine: reads from the resource `src`, or writes to `dst`. These are the pieces of
     /// memory, in order; only the last may have a capacity beyond its length.
     Transfer(TransferKind, Vec<MemorySpan>),
-    /// By the engine, from or into memory that the plan of the batch names. These are the resources
-    /// that it writes to.
+    /// By the engine, from or into memory that the plan of the batch names, and what are copies by
+    /// the owner. These are the resources that the engine writes to.
     Batch(Vec<ResourceId>),
     /// By the owner: see [`Traffic::next_elsewhere`](super::Traffic::next_elsewhere).
     Elsewhere,

@@ -289,7 +289,8 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
         self.errands.purposes().chain(self.syncs.purposes())
     }
 
-    /// The next slice of an errand with [`Work::Elsewhere`] that has gone out.
+    /// The next slice that has gone out of an errand with [`Work::Elsewhere`], or of a copy in a
+    /// batch.
     /// [`Traffic::complete`] follows, once.
     pub fn next_elsewhere(&mut self) -> Option<Slice> {
         self.elsewhere.pop_front()

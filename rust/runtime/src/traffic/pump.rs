@@ -124,6 +124,7 @@ impl<E: Engine, P: Purpose> Traffic<E, P> {
         let request = &entry.request;
         let (kind, memory) = match &entry.work {
             Work::Elsewhere => (TransferKind::Read, None),
+            Work::Batch(_) if slice.kind == RequestKind::Copy => (TransferKind::Read, None),
             Work::Transfer(kind, pieces) => {
                 let first = slice.src_offset - request.src_offset;
                 (*kind, Some(part_of(pieces, first, slice.length_bytes)))

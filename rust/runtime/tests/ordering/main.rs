@@ -5,6 +5,7 @@
 //! rule that does not see its bug fails.
 
 mod batches;
+mod copies;
 mod events;
 mod place;
 mod plant;
@@ -40,8 +41,9 @@ ordering! {
     FileThreads: streams events batches;
     FileThreadsBuffered: streams events batches;
     Memio: streams events batches;
-    Memory: streams events;
-    DeviceMemory: streams events;
-    Array: streams events;
+    Memory: streams events batches;
+    DeviceMemory: streams events batches;
+    Array: streams events batches;
     SeveralEngines: streams events batches;
+    Mixed: streams events batches copies;
 }

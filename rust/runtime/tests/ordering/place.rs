@@ -22,6 +22,8 @@ pub enum Kind {
     Array,
     /// A file, memio and another file: what has an order is spread over three engines' resources.
     SeveralEngines,
+    /// What an engine carries out, and what none does: a file, arrays, memory, the device's.
+    Mixed,
 }
 
 /// Bytes of a place: more than a slice of storage, and several of memory's.
@@ -89,6 +91,11 @@ impl Place {
         }
     }
 
+    /// Whether an engine carries out what goes between this and memory.
+    pub fn is_resource(&self) -> bool {
+        matches!(self.backing, Backing::File(_) | Backing::Engine)
+    }
+
     /// How memory is written to this place, and read from it.
     pub fn kinds(&self) -> (RequestKind, RequestKind) {
         match self.backing {
@@ -139,6 +146,13 @@ pub fn places(kind: Kind, seed: u64) -> (Arc<Context>, Vec<Place>) {
             Place::file(&requests, "direct=auto"),
             Place::memio(&requests),
             Place::file(&requests, "backend=threads"),
+        ],
+        Kind::Mixed => vec![
+            Place::file(&requests, "direct=auto"),
+            Place::array(&context),
+            Place::array(&context),
+            Place::memory(&requests),
+            Place::device_memory(&requests),
         ],
     };
     (context, places)

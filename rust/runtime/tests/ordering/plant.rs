@@ -14,6 +14,8 @@ pub enum Planted {
     EarlyEvent,
     /// The parts of a batch are requests without order.
     LooseParts,
+    /// Of a batch, those parts that no engine can carry out are.
+    LooseCopies,
 }
 
 /// What a rule says of one seed: what it found wrong, if anything.

@@ -10,14 +10,18 @@ use gpuio_runtime::requests::{
 use gpuio_runtime::Context;
 use std::sync::Arc;
 
-/// One write from memory to a place, or one read.
+/// Where a step's bytes are: memory, or a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Memory,
+    Place(usize),
+}
+
+/// One write from memory to a place, one read, or one copy between places.
 #[derive(Clone, Copy)]
 pub struct Step {
-    pub writes: bool,
-    place: usize,
-    offset: u64,
-    /// First byte in memory.
-    memory: u64,
+    from: (Where, u64),
+    to: (Where, u64),
     length: u64,
 }
 
@@ -81,38 +85,80 @@ impl World {
         };
         // Most touch the same few pages.
         let room = (LENGTH - length).min(20_000);
-        Step {
-            writes,
-            place: random.below(self.places.len() as u64) as usize,
-            offset: random.below(room + 1),
-            memory: match writes {
-                true => random.below(SOURCE - length + 1),
-                false => SOURCE + random.below(TARGET - length + 1),
+        let place = Where::Place(random.below(self.places.len() as u64) as usize);
+        let there = (place, random.below(room + 1));
+        let memory = match writes {
+            true => random.below(SOURCE - length + 1),
+            false => SOURCE + random.below(TARGET - length + 1),
+        };
+        let here = (Where::Memory, memory);
+        let (from, to) = match writes {
+            true => (here, there),
+            false => (there, here),
+        };
+        Step { from, to, length }
+    }
+
+    /// The same, or one time in three a copy between two places.
+    pub fn any_step_or_copy(&mut self) -> Step {
+        let count = self.places.len() as u64;
+        let step = self.any_step();
+        if self.random.below(3) > 0 {
+            return step;
+        }
+        let other = match (step.from.0, step.to.0) {
+            (Where::Place(place), _) | (_, Where::Place(place)) => place,
+            _ => 0,
+        };
+        let further = 1 + self.random.below(count - 1);
+        let place = (other + further as usize) % count as usize;
+        let room = (LENGTH - step.length).min(20_000);
+        let there = (Where::Place(place), self.random.below(room + 1));
+        match step.from.0 {
+            Where::Memory => Step {
+                from: there,
+                ..step
             },
-            length,
+            Where::Place(_) => Step { to: there, ..step },
         }
     }
 
     /// What the model makes of it.
     fn expect(&mut self, step: &Step) {
-        let length = step.length as usize;
-        let (offset, memory) = (step.offset as usize, step.memory as usize);
-        let here = &mut self.expected_memory[memory..memory + length];
-        let there = &mut self.expected[step.place][offset..offset + length];
-        match step.writes {
-            true => there.copy_from_slice(here),
-            false => here.copy_from_slice(there),
-        }
+        let range = |first: u64| first as usize..(first + step.length) as usize;
+        let bytes = |it: Where| match it {
+            Where::Memory => &self.expected_memory,
+            Where::Place(place) => &self.expected[place],
+        };
+        let moved = bytes(step.from.0)[range(step.from.1)].to_vec();
+        let target = match step.to.0 {
+            Where::Memory => &mut self.expected_memory,
+            Where::Place(place) => &mut self.expected[place],
+        };
+        target[range(step.to.1)].copy_from_slice(&moved);
     }
 
     fn ends(&self, step: &Step) -> ((&Region, u64), (&Region, u64), RequestKind) {
-        let place = &self.places[step.place];
-        let there = (&place.region, step.offset);
-        let here = (&self.memory.region, step.memory);
-        let (write, read) = place.kinds();
-        match step.writes {
-            true => (here, there, write),
-            false => (there, here, read),
+        let region = |it: Where| match it {
+            Where::Memory => &self.memory.region,
+            Where::Place(place) => &self.places[place].region,
+        };
+        let kind = match (step.from.0, step.to.0) {
+            (Where::Memory, Where::Place(place)) => self.places[place].kinds().0,
+            (Where::Place(place), Where::Memory) => self.places[place].kinds().1,
+            _ => RequestKind::Copy,
+        };
+        let (from, to) = (step.from, step.to);
+        ((region(from.0), from.1), (region(to.0), to.1), kind)
+    }
+
+    /// Whether an engine carries it out.
+    fn is_for_an_engine(&self, step: &Step) -> bool {
+        match (step.from.0, step.to.0) {
+            (Where::Memory, Where::Place(place)) | (Where::Place(place), Where::Memory) => {
+                self.places[place].is_resource()
+            }
+            _ => false,
         }
     }
 
@@ -150,10 +196,17 @@ impl World {
     /// Submits steps as one batch.
     pub fn submit_batch(&mut self, stream: &Stream, steps: &[Step]) {
         steps.iter().for_each(|step| self.expect(step));
-        if self.planted == Planted::LooseParts {
-            return steps
-                .iter()
-                .for_each(|step| self.submit_to(StreamId::NONE, step));
+        let (kept, loose): (Vec<Step>, _) = steps.iter().partition(|step| match self.planted {
+            Planted::LooseParts => false,
+            Planted::LooseCopies => self.is_for_an_engine(step),
+            _ => true,
+        });
+        let loose: Vec<Step> = loose;
+        for step in &loose {
+            self.submit_to(StreamId::NONE, step);
+        }
+        if kept.is_empty() {
+            return;
         }
         let id = match self.planted {
             Planted::NoStream => StreamId::NONE,
@@ -161,14 +214,14 @@ impl World {
         };
         let options = self.options(id);
         let part = |step: &Step| {
-            let (from, to, _) = self.ends(step);
+            let (from, to, kind) = self.ends(step);
             let (from, to) = (at(from.0, from.1), at(to.0, to.1));
-            match step.writes {
-                true => BatchPart::write(from, to, step.length),
-                false => BatchPart::read(from, to, step.length),
+            BatchPart {
+                kind,
+                ..BatchPart::copy(from, to, step.length)
             }
         };
-        let parts: Vec<_> = steps.iter().map(part).collect();
+        let parts: Vec<_> = kept.iter().map(part).collect();
         let batch = self.requests.submit_batch(&parts, options);
         self.handles.push(batch.unwrap());
     }

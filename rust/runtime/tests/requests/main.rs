@@ -7,6 +7,8 @@ mod device;
 mod full;
 mod kinds;
 mod misuse;
+mod mixed;
+mod mixed_random;
 mod random;
 mod shutdown;
 mod streams;

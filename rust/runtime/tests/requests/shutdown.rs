@@ -2,7 +2,9 @@
 
 use super::support::{at, context, pattern, Memory, TestFile, LONG};
 use gpuio_core::ErrorCode;
-use gpuio_runtime::requests::{RequestClass, RequestSpec, RequestStatus, StreamId, SubmitOptions};
+use gpuio_runtime::requests::{
+    BatchPart, RequestClass, RequestSpec, RequestStatus, StreamId, SubmitOptions,
+};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,6 +133,66 @@ fn copies_and_arrays_under_way_end_with_the_context() {
                 handle.error()
             );
         }
+    }
+}
+
+/// Batches of arrays, a file and memory: each ends, each part says truly whether it was carried
+/// out, and nothing is touched after.
+#[test]
+fn batches_of_all_kinds_of_places_under_way_end_with_the_context() {
+    let length = 1 << 20;
+    for pause_us in [0u64, 300, 3000, 10_000] {
+        let context = context();
+        let requests = context.requests();
+        let file = TestFile::new(&pattern(1, length));
+        let array = context.open(&file.uri(), length as u64, 1, false).unwrap();
+        let array = requests.register_array(&array).unwrap();
+        let disk = requests.open_resource(&file.uri(), 0, false).unwrap();
+        let dram = requests.open_resource("memio://cpu/dram", 1 << 20, true);
+        let dram = dram.unwrap();
+        let memory = Memory::new(&requests, vec![0; 3 * length]);
+        let part = |k: u64| {
+            let (at_, to) = (
+                1000 * (k / 3),
+                memory.at((k % 3) * (1 << 20) + 1000 * (k / 3)),
+            );
+            match k % 3 {
+                0 => BatchPart::read(at(&array, at_), to, 1000),
+                1 => BatchPart::read(at(&disk, at_), to, 1000),
+                _ => BatchPart::copy(at(&array, at_), at(&dram, at_), 1000),
+            }
+        };
+        let batch = |first: u64| {
+            let parts: Vec<_> = (90 * first..90 * (first + 1)).map(part).collect();
+            let batch = requests.submit_batch(&parts, SubmitOptions::default());
+            batch.unwrap()
+        };
+        let batches: Vec<_> = (0..30).map(batch).collect();
+        std::thread::sleep(Duration::from_micros(pause_us));
+        drop(context);
+        let (found, source) = (memory.bytes(), pattern(1, length));
+        for (first, batch) in batches.iter().enumerate() {
+            let (status, results) = (batch.status(), batch.part_results());
+            assert!(
+                status.is_end() && status != RequestStatus::Error,
+                "{:?}",
+                batch.error()
+            );
+            for (k, result) in (90 * first..).zip(&results) {
+                let (from, to) = (1000 * (k / 3), (k % 3) * length + 1000 * (k / 3));
+                match result {
+                    Ok(()) if k % 3 == 2 => {}
+                    Ok(()) => assert_eq!(found[to..to + 1000], source[from..from + 1000]),
+                    Err(error) => assert_eq!(error.code, ErrorCode::Canceled),
+                }
+            }
+        }
+        assert!(
+            memory.region.release(Duration::ZERO),
+            "it is the caller's again"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(memory.bytes() == found, "touched after the end");
     }
 }
 

@@ -81,6 +81,21 @@ impl Memory {
             .collect()
     }
 
+    /// The same memory from this byte on, registered once more.
+    pub fn again(&self, requests: &Arc<Requests>, from: u64) -> Region {
+        let (address, length) = (self.bytes.as_ptr() as usize, self.bytes.len() as u64);
+        // SAFETY: part of the same vector; whoever asks waits for the requests that name it.
+        let region = unsafe { requests.register_memory(address + from as usize, length - from) };
+        region.unwrap()
+    }
+
+    /// The same memory as memory of the host device.
+    pub fn as_device_memory(&self, requests: &Arc<Requests>) -> Region {
+        let (address, length) = (self.bytes.as_ptr() as u64, self.bytes.len() as u64);
+        // SAFETY: the same vector; whoever asks waits for the requests that name it.
+        unsafe { requests.register_device_memory(address, length) }.unwrap()
+    }
+
     pub fn at(&self, offset: u64) -> (gpuio_runtime::requests::RegionId, u64) {
         at(&self.region, offset)
     }

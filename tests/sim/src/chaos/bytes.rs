@@ -1,7 +1,7 @@
 //! The simulated storage, and the oracle that knows what each byte of it must be.
 
 use super::possible::Possible;
-use gpuio_core::scheduling::batch::{BatchPart, BatchPlan, PartResult};
+use gpuio_core::scheduling::batch::{BatchPart, BatchPlace, BatchPlan, PartResult, Space};
 use gpuio_core::scheduling::{RegionId, Request, RequestKind, RequestStatus, Slice, StreamId};
 
 /// Length of each device's storage, region 0 and on.
@@ -80,12 +80,13 @@ impl Bytes {
     pub fn carry_out(
         &mut self,
         slice: &Slice,
-        plan: Option<&BatchPlan>,
+        batch: Option<(&BatchPlan, &[BatchPart])>,
         bytes: u64,
         operand: u64,
     ) -> u64 {
-        match (slice.kind, plan) {
-            (_, Some(plan)) => self.scatter(slice, plan, bytes),
+        match (slice.kind, batch) {
+            (RequestKind::Copy, Some((plan, parts))) => self.copy(slice, plan, parts, bytes),
+            (_, Some((plan, _))) => self.scatter(slice, plan, bytes),
             (RequestKind::AtomicCmpSwap | RequestKind::AtomicFetchAdd, _) => {
                 let old = value_at(&self.storages, slice.dst, slice.dst_offset);
                 let new = atomic(slice.kind, old, operand).to_le_bytes();
@@ -100,6 +101,18 @@ impl Bytes {
             }
         }
         0
+    }
+
+    /// A copy within a batch says which part it is of, and the part where the bytes are.
+    fn copy(&mut self, slice: &Slice, plan: &BatchPlan, parts: &[BatchPart], bytes: u64) {
+        let Some(part) = plan.part_of(slice.operation) else {
+            return;
+        };
+        let (part, at) = (&parts[part as usize], slice.memory_offset());
+        let data = self.region(region_of(part.src), part.src.first + at, bytes);
+        let data = data.to_vec();
+        let target = self.region_mut(region_of(part.dst), part.dst.first + at, bytes);
+        target.copy_from_slice(&data);
     }
 
     /// Bytes of an operation go between the storage and the memory of its parts.
@@ -182,25 +195,33 @@ impl Bytes {
         let Some(first) = parts.first() else {
             return Ok(());
         };
-        let storage = first.resource.0 as usize;
+        let storage = first.device.0 as usize; // all are of one
         let before = (0..BUFFER_BYTES as usize).map(|at| written(tag, at));
         let mut memory = Possible::of(buffer, before.collect());
-        let low = parts.iter().map(|it| it.offset).min().unwrap_or_default();
-        let high = parts.iter().map(|it| it.offset + it.length_bytes).max();
+        let ends = parts
+            .iter()
+            .flat_map(|it| [it.src, it.dst].map(|at| (at, it.length_bytes)));
+        let ends: Vec<_> = ends.filter(|(at, _)| at.space != Space::Memory).collect();
+        let low = ends
+            .iter()
+            .map(|(at, _)| at.first)
+            .min()
+            .unwrap_or_default();
+        let high = ends.iter().map(|(at, length)| at.first + length).max();
         let length = high.unwrap_or(low) - low;
         let before = span(&self.expected[storage], low, length);
         let mut stored = Possible::of(low, before.to_vec());
         for (part, result) in parts.iter().zip(results) {
-            let (here, there) = ((part.memory, part.length_bytes), part.offset);
-            match part.kind {
-                RequestKind::Write => stored.take(there, &memory, here, result.is_ok()),
-                _ => memory.take(
-                    part.memory,
-                    &stored,
-                    (there, part.length_bytes),
-                    result.is_ok(),
-                ),
-            }
+            let from = match part.src.space {
+                Space::Memory => memory.clone(),
+                _ => stored.clone(),
+            };
+            let to = match part.dst.space {
+                Space::Memory => &mut memory,
+                _ => &mut stored,
+            };
+            let source = (part.src.first, part.length_bytes);
+            to.take(part.dst.first, &from, source, result.is_ok());
         }
         memory.check(span(&self.memory, buffer, BUFFER_BYTES))?;
         let found = span(&self.storages[storage], low, length);
@@ -255,6 +276,13 @@ impl Bytes {
             RegionId(storage) => &mut self.storages[storage as usize],
         };
         span_mut(bytes, offset, length)
+    }
+}
+
+fn region_of(place: BatchPlace) -> RegionId {
+    match place.space {
+        Space::Resource(resource) => resource,
+        _ => MEMORY,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::bytes::{partition, BUFFER_BYTES, MEMORY, PARTITION_BYTES, SHARED_BYTES};
 use crate::random::Seeded;
 use gpuio_core::random::Random;
-use gpuio_core::scheduling::batch::BatchPart;
+use gpuio_core::scheduling::batch::{BatchPart, Space};
 use gpuio_core::scheduling::{
     DeviceId, EngineKind, InferenceQos, RegionId, Request, RequestClass, RequestKind, StreamId,
 };
@@ -96,7 +96,7 @@ pub(super) fn qos(random: &mut Seeded) -> Option<InferenceQos> {
     InferenceQos::new(deadline_us, estimated_us, criticality).ok()
 }
 
-/// A batch reads what nobody writes; some read and write what is their stream's.
+/// A batch reads what nobody writes; some read, write and copy what is their stream's.
 fn batch(random: &mut Seeded, stream: StreamId, device: u32, buffer: u64) -> Vec<BatchPart> {
     let count = random.within(1, MAX_PARTS);
     let room = BUFFER_BYTES / count;
@@ -112,19 +112,36 @@ fn batch(random: &mut Seeded, stream: StreamId, device: u32, buffer: u64) -> Vec
             last = (from + random.below(1500), random.within(1, room.min(500)));
         }
         let is_write = writes && random.chance(0.5);
+        let kind = [RequestKind::Read, RequestKind::Write][usize::from(is_write)];
         // Some use memory of another one.
         let place = if random.chance(0.1) { 0 } else { index };
-        BatchPart {
-            kind: [RequestKind::Read, RequestKind::Write][usize::from(is_write)],
-            engine: EngineKind::Localio,
-            device: DeviceId(device),
-            resource: RegionId(device),
-            offset: last.0,
-            length_bytes: last.1,
-            memory: buffer + place * room,
+        let (way, there) = (
+            (EngineKind::Localio, DeviceId(device)),
+            (RegionId(device), last.0),
+        );
+        let part = BatchPart::with_memory(kind, way, there, buffer + place * room, last.1);
+        // Decided by what was drawn already: so seeds go on to stand for the same requests.
+        match last.0 % 3 {
+            1 => as_copy(part, from, writes),
+            _ => part,
         }
     };
     (0..count).map(part).collect()
+}
+
+/// The same as a copy: between the same places, or within the storage.
+fn as_copy(part: BatchPart, from: u64, writes: bool) -> BatchPart {
+    let mut copy = BatchPart {
+        kind: RequestKind::Copy,
+        ..part
+    };
+    if writes && copy.src.space != Space::Memory && copy.src.first % 2 == 0 {
+        copy.dst = copy.src;
+        // Among the last bytes that parts read and write; a copy never goes onto itself.
+        copy.dst.first = from + 2000 - copy.length_bytes + copy.src.first % 48;
+        copy.length_bytes = copy.length_bytes.min(copy.dst.first - copy.src.first);
+    }
+    copy
 }
 
 fn readable(random: &mut Seeded, stream: StreamId) -> (u64, u64) {

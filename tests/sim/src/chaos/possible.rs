@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A range of bytes, and what each of them may be.
+#[derive(Clone)]
 pub(super) struct Possible {
     first: u64,
     /// What each is.

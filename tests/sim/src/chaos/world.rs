@@ -126,8 +126,11 @@ impl World {
         }
         if fate.moved > 0 {
             let plan = self.scheduler.batch_plan(slice.request);
-            let operand = self.lives[tag].operand;
-            self.lives[tag].old_value = self.bytes.carry_out(&slice, plan, fate.moved, operand);
+            let live = &mut self.lives[tag];
+            let batch = plan.map(|plan| (plan, &live.parts[..]));
+            live.old_value = self
+                .bytes
+                .carry_out(&slice, batch, fate.moved, live.operand);
         }
         self.lives[tag].in_flight -= 1;
         self.fairness.returns(slice.device, flight.is_bulk);

@@ -62,6 +62,13 @@ pub const BUGS: &[Bug] = &[
         expect: &["byte "],
     },
     Bug {
+        name: "a batch does not see what its copies write",
+        file: "batch/stages.rs",
+        old: "access(part.dst, true)",
+        new: "access(part.dst, part.kind != crate::scheduling::RequestKind::Copy)",
+        expect: &["byte "],
+    },
+    Bug {
         name: "a cancelled request ends while the device still writes its memory",
         file: "scheduler/record.rs",
         old: "self.in_flight == 0 && is_over",

@@ -1,5 +1,6 @@
 //! From parts to operations.
 
+use super::part::BatchPart;
 use super::stages::stages;
 use crate::limits::{MAX_BATCH_PARTS, MAX_FILE_OFFSET};
 use crate::scheduling::slicing::{MAX_SLICE_BYTES, MIN_SLICE_BYTES};
@@ -10,35 +11,16 @@ use std::ops::Range;
 /// Most operations that one batch may turn into.
 const MAX_OPERATIONS: u64 = 1 << 20;
 
-/// One read or write of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchPart {
-    /// READ or WRITE.
-    pub kind: RequestKind,
-    /// Who carries it out.
-    pub engine: EngineKind,
-    /// In which device queue.
-    pub device: DeviceId,
-    /// What is read or written.
-    pub resource: RegionId,
-    /// First byte there.
-    pub offset: u64,
-    /// How many; at least 1.
-    pub length_bytes: u64,
-    /// Where they go to or come from: an address. All parts count it alike.
-    pub memory: u64,
-}
-
-/// One range to be read or written.
+/// One range to be read, written or copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// READ or WRITE.
+    /// READ, WRITE or COPY.
     pub kind: RequestKind,
-    /// What is read or written.
+    /// What is read or written; see [`BatchPart::resource`].
     pub resource: RegionId,
     /// First byte there.
     pub offset: u64,
-    /// How many; at most the plan's cap.
+    /// How many; at most the plan's cap, but for a copy.
     pub length_bytes: u64,
     /// Where the bytes belong: indices into [`BatchPlan::scatters`].
     pub scatters: Range<u32>,
@@ -51,7 +33,7 @@ pub struct Scatter {
     pub part: u32,
     /// First byte, counted from the operation's first.
     pub operation_offset: u64,
-    /// Its address in memory.
+    /// Its address in memory; of a copy, its first byte where it goes to.
     pub memory: u64,
     /// How many.
     pub length_bytes: u64,
@@ -90,18 +72,18 @@ struct Piece {
     length_bytes: u64,
 }
 
-/// Stage, engine, device; then resource, and whether it is written.
+/// Stage, engine, device; then resource, and what is done with it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place((u32, EngineKind, DeviceId), (RegionId, bool));
+struct Place((u32, EngineKind, DeviceId), (RegionId, RequestKind));
 
 impl BatchPlan {
     /// Plans the parts, with operations of at most `coalesced_bytes_max` (limited to what a slice
     /// may be long).
     ///
     /// # Errors
-    /// `InvalidArgument`: no part, more than [`MAX_BATCH_PARTS`], one that is neither a READ nor a
-    /// WRITE, without bytes or beyond the largest offset, parts so long that they would be cut into
-    /// more than a million pieces.
+    /// `InvalidArgument`: no part, more than [`MAX_BATCH_PARTS`], one of another kind or between
+    /// other places than [`BatchPart::kind`] says, without bytes or beyond the largest offset,
+    /// parts so long that they would be cut into more than a million pieces.
     pub fn new(parts: &[BatchPart], coalesced_bytes_max: u64) -> Result<Self> {
         let cap = coalesced_bytes_max.clamp(MIN_SLICE_BYTES, MAX_SLICE_BYTES);
         check(parts, cap)?;
@@ -150,9 +132,17 @@ impl BatchPlan {
         cuts.windows(2).map(|pair| pair[0]..pair[1]).collect()
     }
 
+    /// The part that an operation is of: all of it, if it is a copy; else the first of several.
+    pub fn part_of(&self, operation: u32) -> Option<u32> {
+        let range = &self.operations.get(operation as usize)?.scatters;
+        let first = self.scatters.get(range.start as usize)?;
+        Some(first.part)
+    }
+
     /// Adds the piece to the last operation if it lies in or next to it and there is room.
     fn extend(&mut self, piece: &Piece, cap: u64) -> bool {
-        let Some(operation) = self.operations.last_mut() else {
+        let mergeable = |it: &&mut Operation| it.kind != RequestKind::Copy;
+        let Some(operation) = self.operations.last_mut().filter(mergeable) else {
             return false;
         };
         let end = operation.offset + operation.length_bytes;
@@ -171,13 +161,10 @@ impl BatchPlan {
     fn begin(&mut self, piece: &Piece, goes_on: bool) {
         // Fewer than MAX_OPERATIONS of both.
         let (operation, first) = (self.operations.len() as u32, self.scatters.len() as u32);
-        let Place((_, engine, device), (resource, is_written)) = piece.place;
+        let Place((_, engine, device), (resource, kind)) = piece.place;
         self.scatters.push(scatter(piece, 0));
         self.operations.push(Operation {
-            kind: match is_written {
-                true => RequestKind::Write,
-                false => RequestKind::Read,
-            },
+            kind,
             resource,
             offset: piece.offset,
             length_bytes: piece.length_bytes,
@@ -204,19 +191,24 @@ fn scatter(piece: &Piece, operation_offset: u64) -> Scatter {
 }
 
 fn cut((index, part): (u32, &BatchPart), stage: u32, cap: u64, pieces: &mut Vec<Piece>) {
-    let is_written = part.kind == RequestKind::Write;
     let place = Place(
         (stage, part.engine, part.device),
-        (part.resource, is_written),
+        (part.resource(), part.kind),
     );
+    // Nothing would be put together with pieces of a copy: the scheduler cuts it as it goes out.
+    let cap = match part.kind {
+        RequestKind::Copy => part.length_bytes,
+        _ => cap,
+    };
+    let (there, here) = part.ends();
     let mut done = 0;
     while done < part.length_bytes {
         let length_bytes = cap.min(part.length_bytes - done);
         pieces.push(Piece {
             place,
             part: index,
-            offset: part.offset + done,
-            memory: part.memory + done,
+            offset: there.first + done,
+            memory: here.first + done,
             length_bytes,
         });
         done += length_bytes;
@@ -236,17 +228,16 @@ fn check(parts: &[BatchPart], cap: u64) -> Result<()> {
     }
     let mut pieces = 0u64;
     for (index, part) in parts.iter().enumerate() {
-        if !matches!(part.kind, RequestKind::Read | RequestKind::Write) {
-            let verb = part.kind.verb();
+        if !part.fits() {
             return refuse(format!(
-                "part {index} is to {verb}; a batch reads and writes"
+                "part {index} is to {} between {:?} and {:?}; a batch reads from resources to \
+                 memory, writes the other way, and copies",
+                part.kind.verb(),
+                part.src.space,
+                part.dst.space
             ));
         }
-        let ends = [part.offset, part.memory].map(|it| it.checked_add(part.length_bytes));
-        let fits = ends
-            .iter()
-            .all(|end| end.is_some_and(|it| it <= MAX_FILE_OFFSET));
-        if part.length_bytes == 0 || !fits {
+        if !part.is_in_range() {
             return refuse(format!(
                 "part {index} has no bytes, or ends beyond byte {MAX_FILE_OFFSET}"
             ));

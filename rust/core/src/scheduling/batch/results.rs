@@ -1,6 +1,7 @@
 //! How each part of a batch ended.
 
-use super::plan::{BatchPart, BatchPlan};
+use super::part::BatchPart;
+use super::plan::BatchPlan;
 use crate::{Error, Result};
 
 /// How one part ended: `Ok`, or the error that took bytes from it, with the offset and the number
@@ -68,7 +69,7 @@ impl BatchResults {
         ends.map(|((error, done_bytes), part)| match error {
             Some(error) => Err(error.with_bytes_done(done_bytes)),
             None if done_bytes < part.length_bytes => {
-                let error = rest.clone().with_offset(part.offset);
+                let error = rest.clone().with_offset(part.offset());
                 Err(error.with_bytes_done(done_bytes))
             }
             None => Ok(()),

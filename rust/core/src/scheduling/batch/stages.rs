@@ -1,15 +1,14 @@
 //! What of a batch has to wait for what.
 //!
-//! Two parts *meet* if they share bytes, of a resource or of memory, and one of them writes those.
+//! Two parts *meet* if they share bytes of a space and one of them writes those.
 //! A part's stage is later than the stages of all parts before it in the list that it meets. So if
 //! each stage ends before the next begins, the batch does what its list says.
 
-use super::plan::BatchPart;
-use crate::scheduling::RequestKind;
+use super::part::{BatchPart, BatchPlace};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Where addresses are counted from: memory is one space, each resource is another.
+/// The number of a space: they are compared all the time.
 type Space = u64;
 const MEMORY: Space = 0;
 
@@ -20,20 +19,14 @@ struct Access {
     writes: bool,
 }
 
-/// A part's accesses, to its resource and to its memory: what it reads from one it writes to the
-/// other.
+/// A part's accesses: what it reads at one end it writes to the other.
 fn accesses(part: &BatchPart) -> [Access; 2] {
-    let writes_resource = part.kind == RequestKind::Write;
-    let access = |space, first, writes| Access {
-        space,
-        bytes: first..first + part.length_bytes,
+    let access = |at: BatchPlace, writes| Access {
+        space: at.space.number(),
+        bytes: at.first..at.first + part.length_bytes,
         writes,
     };
-    let resource = 1 + Space::from(part.resource.0);
-    [
-        access(resource, part.offset, writes_resource),
-        access(MEMORY, part.memory, !writes_resource),
-    ]
+    [access(part.src, false), access(part.dst, true)]
 }
 
 /// The stage of each part, from 0; none if all parts are of the first.
@@ -53,22 +46,29 @@ pub(super) fn stages(parts: &[BatchPart]) -> Vec<u32> {
 }
 
 /// Whether any two parts meet. Most batches are in order of memory, and only read: then this is one
-/// look at each part.
+/// look at each part, as what lies elsewhere is not looked at unless some of it is written.
 fn any_meet(parts: &[BatchPart]) -> bool {
-    let sorted = |which: fn([Access; 2]) -> Access| {
-        let mut all: Vec<Access> = parts.iter().map(|part| which(accesses(part))).collect();
-        all.sort_unstable_by_key(|it| (it.space, it.bytes.start));
-        all
-    };
-    let writes_resources = parts.iter().any(|part| part.kind == RequestKind::Write);
-    neighbours_meet(&sorted(|[_, memory]| memory))
-        || (writes_resources && neighbours_meet(&sorted(|[resource, _]| resource)))
+    let in_memory = |it: &BatchPlace| it.space.number() == MEMORY;
+    let writes_elsewhere = parts.iter().any(|part| !in_memory(&part.dst));
+    let (mut memory, mut elsewhere) = (Vec::with_capacity(parts.len()), Vec::new());
+    for part in parts {
+        let [src, dst] = accesses(part);
+        for access in [src, dst] {
+            if access.space == MEMORY {
+                memory.push(access);
+            } else if writes_elsewhere {
+                elsewhere.push(access);
+            }
+        }
+    }
+    neighbours_meet(memory) || neighbours_meet(elsewhere)
 }
 
-/// Whether any two of these, in order of space and first byte, share bytes that one writes.
-fn neighbours_meet(accesses: &[Access]) -> bool {
+/// Whether any two of these share bytes that one writes.
+fn neighbours_meet(mut accesses: Vec<Access>) -> bool {
+    accesses.sort_unstable_by_key(|it| (it.space, it.bytes.start));
     let (mut space, mut end, mut written_end) = (MEMORY, 0, 0);
-    for it in accesses {
+    for it in &accesses {
         if it.space != space {
             (space, end, written_end) = (it.space, 0, 0);
         }
@@ -151,20 +151,36 @@ impl Touched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheduling::{DeviceId, EngineKind, RegionId};
+    use crate::scheduling::batch::Space;
+    use crate::scheduling::{DeviceId, EngineKind, RegionId, RequestKind};
     use proptest::prelude::*;
 
+    const WAY: (EngineKind, DeviceId) = (EngineKind::Localio, DeviceId(0));
+
     fn part(kind: RequestKind, resource: u32, offset: u64, length: u64, memory: u64) -> BatchPart {
+        let there = (RegionId(resource), offset);
+        BatchPart::with_memory(kind, WAY, there, memory, length)
+    }
+
+    fn copy(src: (Space, u64), dst: (Space, u64), length_bytes: u64) -> BatchPart {
+        let place = |(space, first)| BatchPlace { space, first };
         BatchPart {
-            kind,
-            engine: EngineKind::Localio,
-            device: DeviceId(0),
-            resource: RegionId(resource),
-            offset,
-            length_bytes: length,
-            memory,
+            kind: RequestKind::Copy,
+            engine: WAY.0,
+            device: WAY.1,
+            src: place(src),
+            dst: place(dst),
+            length_bytes,
         }
     }
+
+    const SPACES: [Space; 5] = [
+        Space::Memory,
+        Space::Resource(RegionId(0)),
+        Space::Array(0),
+        Space::Array(1),
+        Space::Device,
+    ];
 
     fn meet(one: &BatchPart, other: &BatchPart) -> bool {
         let (one, other) = (accesses(one), accesses(other));
@@ -185,7 +201,17 @@ mod tests {
             };
             self::part(kind, resource, offset, length, memory)
         });
-        prop::collection::vec(part, 1..50)
+        // Not onto itself: within a space, the target lies behind the source.
+        let copy = (0usize..5, 0usize..5, 0..room, 0..room, 1u64..40);
+        let copy = copy.prop_map(|(from, to, src, dst, length)| {
+            let dst = if from == to { src + length + dst } else { dst };
+            self::copy((SPACES[from], src), (SPACES[to], dst), length)
+        });
+        let list = |part: BoxedStrategy<BatchPart>| prop::collection::vec(part, 1..50);
+        prop_oneof![
+            list(part.clone().boxed()),
+            list(prop_oneof![part, copy].boxed())
+        ]
     }
 
     proptest! {
@@ -221,5 +247,29 @@ mod tests {
         // Memory counts, too: what is written was read before.
         let chain = [part(Read, 1, 0, 10, 0), part(Write, 2, 0, 10, 5)];
         assert_eq!(stages(&chain), [0, 1]);
+    }
+
+    #[test]
+    fn copies_wait_in_the_spaces_of_both_ends() {
+        use Space::{Array, Device, Memory};
+        // The same numbers in other spaces are other bytes.
+        let apart = [
+            copy((Array(0), 0), (Array(1), 0), 10),
+            copy((Array(0), 0), (Array(2), 0), 10),
+            copy((Memory, 0), (Device, 0), 10),
+            part(RequestKind::Read, 0, 0, 10, 20),
+        ];
+        assert_eq!(stages(&apart), []);
+        for (next, stage) in [
+            (copy((Array(1), 9), (Memory, 50), 10), 1),
+            (copy((Device, 5), (Memory, 50), 10), 1),
+            (copy((Array(3), 5), (Array(0), 9), 10), 1),
+            (copy((Array(3), 5), (Memory, 9), 1), 1),
+            (part(RequestKind::Write, 7, 0, 10, 29), 1),
+            (part(RequestKind::Read, 7, 0, 10, 9), 1),
+        ] {
+            let stages = stages(&[&apart[..], &[next]].concat());
+            assert_eq!(stages, [0, 0, 0, 0, stage], "{next:?}");
+        }
     }
 }

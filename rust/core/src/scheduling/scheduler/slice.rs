@@ -25,7 +25,7 @@ pub struct Slice {
     pub request: RequestId,
     /// What the caller gave with the request.
     pub user_data: u64,
-    /// What to do; of a batch, READ or WRITE.
+    /// What to do; of a batch, READ, WRITE or COPY.
     pub kind: RequestKind,
     /// Who does it.
     pub engine: EngineKind,
@@ -38,8 +38,8 @@ pub struct Slice {
     /// Where the bytes go to.
     pub dst: RegionId,
     /// First byte in `dst`. Of a batch, [`Scheduler::batch_plan`](super::Scheduler::batch_plan)
-    /// says which memory the bytes are for; on that side, offsets are counted from the operation's
-    /// first byte.
+    /// says which memory the bytes are for, or which part a COPY is; on that side, offsets are
+    /// counted from the operation's first byte.
     pub dst_offset: u64,
     /// How many.
     pub length_bytes: u64,

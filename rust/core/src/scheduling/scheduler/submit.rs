@@ -39,20 +39,23 @@ impl Scheduler {
         parts: Vec<BatchPart>,
         now_ns: u64,
     ) -> Result<RequestId> {
-        let slice_bytes = |part: &BatchPart| {
+        let mut cap = u64::MAX;
+        for part in &parts {
             let device = self.devices.get(part.device.0 as usize);
-            device.map(|it| it.limits.slice_bytes).ok_or(part.device)
-        };
-        let caps: std::result::Result<Vec<u64>, DeviceId> = parts.iter().map(slice_bytes).collect();
-        let caps = caps.map_err(|device| no_device(RequestKind::Batch, device))?;
-        let plan = BatchPlan::new(&parts, caps.into_iter().min().unwrap_or(u64::MAX))?;
+            let device = device.ok_or_else(|| no_device(RequestKind::Batch, part.device))?;
+            // Copies are not coalesced, so what they may be long says nothing of the others.
+            if part.kind != RequestKind::Copy {
+                cap = cap.min(device.limits.slice_bytes);
+            }
+        }
+        let plan = BatchPlan::new(&parts, cap)?;
         // As a plan has been made, there is a part, and so is a group.
         let (first, group) = (&parts[0], &plan.groups[0]);
         let request = Request {
             kind: RequestKind::Batch,
             engine: group.engine,
             device: group.device,
-            src: first.resource,
+            src: first.resource(),
             src_offset: 0,
             dst_offset: 0,
             length_bytes: plan.moved_bytes(),

@@ -8,7 +8,7 @@ use super::staging::BUFFER_BYTES;
 use crate::requests::order::{Order, Spot};
 use crate::requests::state::RequestState;
 use crate::service::{Core, Purpose};
-use gpuio_core::scheduling::{RequestKind, Slice, SliceId};
+use gpuio_core::scheduling::{RequestClass, RequestKind, Slice, SliceId};
 use gpuio_core::{Error, ErrorCode, Result};
 use gpuio_memory::device::Device;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,10 @@ enum Step {
 /// A slice on its way.
 pub struct Carry {
     pub slice: Slice,
-    state: Arc<RequestState>,
+    class: RequestClass,
+    /// Its first byte at both ends.
+    from: Spot,
+    to: Spot,
     /// Bytes that have arrived.
     pub done: u64,
     step: Step,
@@ -77,10 +80,6 @@ impl Carry {
         }
     }
 
-    fn order(&self) -> &Order {
-        &self.state.order
-    }
-
     /// Bytes of the piece on its way.
     fn piece_bytes(&self) -> u64 {
         let left = self.slice.length_bytes - self.done;
@@ -92,10 +91,7 @@ impl Carry {
 
     /// The ends of the move that comes next.
     fn ends(&self) -> (Spot, Spot) {
-        let order = self.order();
-        let first = order.src.number().1;
-        let at = self.slice.src_offset - first + self.done;
-        let (from, to) = (order.src.first.plus(at), order.dst.first.plus(at));
+        let (from, to) = (self.from.plus(self.done), self.to.plus(self.done));
         match (self.step, self.buffer) {
             (Step::Fetch, Some(buffer)) => (from, Spot::Host(buffer)),
             (Step::Store, Some(buffer)) => (Spot::Host(buffer), to),
@@ -104,8 +100,7 @@ impl Carry {
     }
 
     fn needs_buffer(&self) -> bool {
-        let order = self.order();
-        match (order.src.first, order.dst.first) {
+        match (self.from, self.to) {
             (Spot::Host(_), Spot::Host(_)) => false,
             // The copy engine wants pinned memory.
             (Spot::Device(_), _) | (_, Spot::Device(_)) => true,
@@ -167,9 +162,12 @@ impl Core {
                 .traffic
                 .complete(slice.id, slice.length_bytes, None, now_ns);
         }
+        let (from, to) = self.ends_of(&slice, &state.order);
         let mut carry = Carry {
             slice,
-            state,
+            class: state.order.class,
+            from,
+            to,
             done: 0,
             step: Step::Direct,
             buffer: None,
@@ -190,11 +188,26 @@ impl Core {
         self.move_on(carry);
     }
 
+    /// The first byte of a slice at both ends.
+    fn ends_of(&self, slice: &Slice, order: &Order) -> (Spot, Spot) {
+        let in_batch = self.traffic.part_of(slice);
+        let in_batch = in_batch.and_then(|(part, at)| Some((order.parts().get(part)?, at)));
+        let (src, dst, at) = match in_batch {
+            Some((part, at)) => (part.src, part.dst, at),
+            None => (
+                order.src,
+                order.dst,
+                slice.src_offset - order.src.number().1,
+            ),
+        };
+        (src.first.plus(at), dst.first.plus(at))
+    }
+
     /// Starts moves until one has to be waited for.
     fn move_on(&mut self, mut carry: Carry) {
         loop {
-            let (ends, class) = (carry.ends(), carry.order().class);
-            match self.begin_move(&carry.slice, class, ends, carry.piece_bytes()) {
+            let ends = carry.ends();
+            match self.begin_move(&carry.slice, carry.class, ends, carry.piece_bytes()) {
                 Begun::Waits(wait) => {
                     carry.wait = Some(wait);
                     self.desk.carries.insert(carry.slice.id.number(), carry);

@@ -2,11 +2,13 @@
 //! back under one lock.
 
 use super::Desk;
+use crate::requests::order::Part;
 use crate::requests::state::End;
 use crate::requests::Shared;
 use crate::service::Purpose;
 use crate::traffic::Done;
 use gpuio_core::scheduling::RegionId;
+use gpuio_core::{Error, Result};
 
 /// So many are told of at the latest, so that the first of them does not wait for many.
 const TOLD_AT_ONCE: usize = 64;
@@ -68,16 +70,33 @@ impl Desk {
     }
 
     /// A request's errand has ended.
-    pub fn request_ended(&mut self, done: Done<Purpose>) {
+    pub fn request_ended(&mut self, mut done: Done<Purpose>) {
         let Purpose::User(state) = done.purpose else {
             return;
         };
         debug_assert_eq!(state.bytes(), done.bytes_completed);
+        if let Some(error) = &mut done.error {
+            locate(state.order.parts(), &mut done.parts, error);
+        }
         self.end(End {
             state,
             status: done.status,
             error: done.error,
             parts: done.parts,
         });
+    }
+}
+
+/// Lets the errors of a batch's parts, and its own, say where they were as users count.
+fn locate(parts: &[Part], results: &mut [Result<()>], own: &mut Error) {
+    for (part, result) in parts.iter().zip(&mut *results) {
+        if let Err(error) = result {
+            part.locate(error);
+        }
+    }
+    // Its own is that of the first part that failed, unless it says nothing of where.
+    let first = results.iter().find_map(|it| it.as_ref().err());
+    if let Some(first) = first {
+        own.offset = own.offset.and(first.offset);
     }
 }

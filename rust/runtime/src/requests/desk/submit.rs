@@ -1,11 +1,11 @@
 //! A user's request becomes an errand.
 
-use crate::requests::order::{Order, Part, Spot};
+use crate::requests::order::{Order, Part, Side, Spot};
 use crate::requests::state::{End, RequestState};
 use crate::service::{Core, Purpose};
 use crate::traffic::{Queues, Work, ARRAYS, COPIES, MEMORY};
 use gpuio_core::scheduling::batch::BatchPart;
-use gpuio_core::scheduling::{DeviceId, EngineKind, Request, RequestKind, RequestStatus};
+use gpuio_core::scheduling::{DeviceId, EngineKind, Request, RequestStatus};
 use gpuio_core::{Error, ErrorCode};
 use gpuio_engines::engine::{MemorySpan, TransferKind};
 use std::sync::atomic::Ordering;
@@ -86,7 +86,8 @@ pub(super) fn withdrawn(state: Arc<RequestState>) -> End {
 }
 
 fn plan(order: &Order, queues: &Queues) -> (Request, Work) {
-    let ((engine, device), work) = way(order, queues);
+    let (engine, device) = way(&order.src, &order.dst, queues);
+    let work = work(order);
     let ((src, src_offset), (dst, dst_offset)) = (order.src.number(), order.dst.number());
     let request = Request {
         kind: order.kind,
@@ -105,8 +106,20 @@ fn plan(order: &Order, queues: &Queues) -> (Request, Work) {
     (request, work)
 }
 
-/// Where it waits, and who carries it out.
-fn way(order: &Order, queues: &Queues) -> ((EngineKind, DeviceId), Work) {
+/// Where what goes between these waits.
+fn way(src: &Side, dst: &Side, queues: &Queues) -> (EngineKind, DeviceId) {
+    match (src.first, dst.first) {
+        (Spot::Resource(resource, _), Spot::Host(_))
+        | (Spot::Host(_), Spot::Resource(resource, _)) => queues.of(resource),
+        // Not in the queue of a resource: it would wait there for a slot that it has itself.
+        (Spot::Array(..), _) | (_, Spot::Array(..)) => (EngineKind::Memio, ARRAYS),
+        (Spot::Host(_), Spot::Host(_)) => (EngineKind::Memio, MEMORY),
+        _ => (EngineKind::Memio, COPIES),
+    }
+}
+
+/// Who carries it out.
+fn work(order: &Order) -> Work {
     let span = |address: usize| {
         let length_bytes = order.length_bytes as usize;
         vec![MemorySpan {
@@ -116,46 +129,25 @@ fn way(order: &Order, queues: &Queues) -> ((EngineKind, DeviceId), Work) {
         }]
     };
     match (order.src.first, order.dst.first) {
-        (Spot::Resource(resource, _), Spot::Host(address)) => {
-            let work = Work::Transfer(TransferKind::Read, span(address));
-            (queues.of(resource), work)
+        (Spot::Resource(..), Spot::Host(address)) => {
+            Work::Transfer(TransferKind::Read, span(address))
         }
-        (Spot::Host(address), Spot::Resource(resource, _)) => {
-            let work = Work::Transfer(TransferKind::Write, span(address));
-            (queues.of(resource), work)
+        (Spot::Host(address), Spot::Resource(..)) => {
+            Work::Transfer(TransferKind::Write, span(address))
         }
-        // Not in the queue of a resource: it would wait there for a slot that it has itself.
-        (Spot::Array(..), _) | (_, Spot::Array(..)) => {
-            ((EngineKind::Memio, ARRAYS), Work::Elsewhere)
-        }
-        (Spot::Host(_), Spot::Host(_)) => ((EngineKind::Memio, MEMORY), Work::Elsewhere),
-        _ => ((EngineKind::Memio, COPIES), Work::Elsewhere),
+        _ => Work::Elsewhere,
     }
 }
 
 /// A part of a batch, as the scheduler wants it.
 fn batch_part(part: &Part, queues: &Queues) -> BatchPart {
-    let (resource, memory) = match part.kind {
-        RequestKind::Write => (&part.dst, &part.src),
-        _ => (&part.src, &part.dst),
-    };
-    // Other places were refused when it was submitted.
-    let (engine, device) = match resource.first {
-        Spot::Resource(resource, _) => queues.of(resource),
-        _ => (EngineKind::Memio, MEMORY),
-    };
-    let memory = match memory.first {
-        Spot::Host(address) => address as u64,
-        _ => 0,
-    };
-    let (number, offset) = resource.number();
+    let (engine, device) = way(&part.src, &part.dst, queues);
     BatchPart {
-        kind: part.kind,
+        kind: part.engine_kind(),
         engine,
         device,
-        resource: number,
-        offset,
+        src: part.src.first.place(),
+        dst: part.dst.first.place(),
         length_bytes: part.length_bytes,
-        memory,
     }
 }

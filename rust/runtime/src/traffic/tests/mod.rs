@@ -7,7 +7,7 @@ mod random;
 
 use self::engine::{byte_of, FakeEngine};
 use super::{Errand, Purpose, Queues, Traffic, Work, ARRAYS};
-use gpuio_core::scheduling::batch::BatchPart;
+use gpuio_core::scheduling::batch::{BatchPart, BatchPlace, Space};
 use gpuio_core::scheduling::retry::RetryPolicy;
 use gpuio_core::scheduling::{
     DeviceId, DeviceLimits, EngineKind, RegionId, Request, RequestClass, RequestKind,
@@ -253,22 +253,15 @@ fn a_sync_follows_the_writes_before_it_and_not_those_after() {
 
 /// A read, whose memory is still to be set.
 fn part(resource: u32, offset: u64, length_bytes: u64) -> BatchPart {
-    BatchPart {
-        kind: RequestKind::Read,
-        engine: EngineKind::Localio,
-        device: DISK,
-        resource: RegionId(resource),
-        offset,
-        length_bytes,
-        memory: 0,
-    }
+    let (way, there) = ((EngineKind::Localio, DISK), (RegionId(resource), offset));
+    BatchPart::with_memory(RequestKind::Read, way, there, 0, length_bytes)
 }
 
 /// Memory for each part.
 fn memory_of(parts: &mut [BatchPart]) -> Vec<Vec<u8>> {
     let memory = parts.iter_mut().map(|part| {
         let mut memory = vec![0; part.length_bytes as usize];
-        part.memory = memory.as_mut_ptr() as u64;
+        part.dst.first = memory.as_mut_ptr() as u64;
         memory
     });
     memory.collect()
@@ -298,7 +291,7 @@ fn a_batch_reads_neighbours_together_and_shared_bytes_once() {
     );
     assert_eq!(done.parts, [const { Ok(()) }; 6]);
     for (part, memory) in parts.iter().zip(&memory) {
-        let byte = |k| byte_of(ResourceId(part.resource.0), part.offset + k as u64);
+        let byte = |k| byte_of(ResourceId(part.resource().0), part.offset() + k as u64);
         assert!(
             memory.iter().enumerate().all(|(k, it)| *it == byte(k)),
             "{part:?}"
@@ -373,4 +366,79 @@ fn names_of_errands_are_not_used_again() {
         assert!(traffic.next_ended().is_some());
         assert_eq!(traffic.progress(errand), None);
     }
+}
+
+/// Of an array, from its byte 5 on, over the memory of another part.
+fn copy_over(part: &BatchPart, length_bytes: u64) -> BatchPart {
+    BatchPart {
+        kind: RequestKind::Copy,
+        engine: EngineKind::Memio,
+        device: ARRAYS,
+        src: BatchPlace {
+            space: Space::Array(7),
+            first: 5,
+        },
+        dst: part.dst,
+        length_bytes,
+    }
+}
+
+#[test]
+fn copies_of_a_batch_are_the_owners_and_have_their_turn() {
+    let mut traffic = traffic(64, 8);
+    let mut parts = vec![part(1, 0, 10_000), part(1, 500, 100)];
+    let memory = memory_of(&mut parts);
+    parts.insert(1, copy_over(&parts[0], 10_000));
+    let batch = request(RequestKind::Batch, 0, 0, 1);
+    traffic.start_batch(batch, parts, (), 0).unwrap();
+    traffic.pump(0);
+    assert!(
+        traffic.next_elsewhere().is_none(),
+        "what it writes over is being read"
+    );
+    while !traffic.engine.held.is_empty() {
+        traffic.engine.end_all();
+        traffic.pump(1);
+    }
+    let mut found = Vec::new();
+    let lost = || Error::new(ErrorCode::Io, "copy", "these bytes are lost");
+    while let Some(slice) = traffic.next_elsewhere() {
+        let (index, at) = traffic.part_of(&slice).unwrap();
+        assert_eq!((index, slice.src_offset), (1, 5 + at));
+        found.push(at..at + slice.length_bytes);
+        let error = (at > 0).then(lost);
+        let bytes = if at > 0 { 10 } else { slice.length_bytes };
+        traffic.complete(slice.id, bytes, error, 2);
+        traffic.pump(2);
+    }
+    assert_eq!(found, [0..4091, 4091..8187, 8187..10_000]);
+    let done = traffic.next_ended().unwrap();
+    assert_eq!(
+        (done.status, done.bytes_completed),
+        (RequestStatus::Error, 10_000 + 4111)
+    );
+    let error = done.parts[1].clone().unwrap_err();
+    assert_eq!((error.offset, error.bytes_done), (Some(5 + 4101), 4111));
+    assert!(done.parts[0].is_ok() && done.parts[2].is_ok());
+    drop(memory);
+}
+
+#[test]
+fn a_cancelled_batch_ends_when_its_copies_are_back() {
+    let mut traffic = traffic(64, 8);
+    let mut parts = vec![part(1, 0, 100)];
+    let memory = memory_of(&mut parts);
+    parts[0] = copy_over(&parts[0], 100);
+    let batch = request(RequestKind::Batch, 0, 0, 1);
+    let errand = traffic.start_batch(batch, parts, (), 0);
+    let errand = errand.map_err(|(_, error)| error).unwrap();
+    traffic.pump(0);
+    let slice = traffic.next_elsewhere().unwrap();
+    assert!(traffic.cancel(errand, 1));
+    assert!(traffic.next_ended().is_none(), "its memory is in use");
+    traffic.complete(slice.id, 0, None, 2);
+    let done = traffic.next_ended().unwrap();
+    assert_eq!(done.status, RequestStatus::Cancelled);
+    assert_eq!(done.parts[0].clone().unwrap_err().code, ErrorCode::Canceled);
+    drop(memory);
 }

@@ -132,15 +132,9 @@ impl Run {
             .map(|_| {
                 let (kind, offset, place) = self.any(stream);
                 let memory = &mut self.memory[place].0;
-                BatchPart {
-                    kind,
-                    engine: EngineKind::Localio,
-                    device: DISK,
-                    resource: RegionId(0),
-                    offset,
-                    length_bytes: memory.len() as u64,
-                    memory: memory.as_mut_ptr() as u64,
-                }
+                let (way, there) = ((EngineKind::Localio, DISK), (RegionId(0), offset));
+                let (address, length) = (memory.as_mut_ptr() as u64, memory.len() as u64);
+                BatchPart::with_memory(kind, way, there, address, length)
             })
             .collect();
         let request = self.request(RequestKind::Batch, stream, 0, 1);
