@@ -1,66 +1,19 @@
 //! Requests that pass: as if they had gone the long way in no time, and never past others.
 
+use super::support::{dispatch, finish, read, small, with_policy};
 use gpuio_core::scheduling::{
-    DeviceId, DeviceLimits, EngineKind, InferenceQos, Outcome, RegionId, Request, RequestClass,
-    RequestKind, Scheduler, SchedulerOptions, SchedulerPolicy, Slice, StreamId,
+    DeviceId, DeviceLimits, InferenceQos, Request, RequestClass, RequestKind, Scheduler,
+    SchedulerPolicy, Slice, StreamId,
 };
-
-fn small() -> DeviceLimits {
-    DeviceLimits {
-        depth: 4,
-        bulk_depth: 2,
-        slice_bytes: 4096,
-        batch_count: 1,
-    }
-}
-
-fn read(length_bytes: u64) -> Request {
-    Request {
-        kind: RequestKind::Read,
-        engine: EngineKind::Memio,
-        device: DeviceId(0),
-        src: RegionId(1),
-        dst: RegionId(2),
-        src_offset: 0,
-        dst_offset: 0,
-        length_bytes,
-        stream: StreamId::NONE,
-        class: RequestClass::TrainingFw,
-        qos: None,
-        user_data: 7,
-    }
-}
-
-fn dispatch(scheduler: &mut Scheduler, now_ns: u64) -> Vec<Slice> {
-    let mut slices = Vec::new();
-    while let Some(device) = scheduler.next_device() {
-        scheduler.dispatch(device, now_ns, &mut slices);
-    }
-    slices
-}
-
-fn finish(scheduler: &mut Scheduler, slice: &Slice, now_ns: u64) {
-    let outcome = Outcome {
-        bytes: slice.length_bytes,
-        error: None,
-    };
-    let done = scheduler.complete(slice.id, outcome, now_ns, &mut || 0u64);
-    assert_eq!(done, Ok(()));
-    assert!(scheduler.next_ended().is_some());
-}
-
-fn scheduler(policy: SchedulerPolicy, limits: DeviceLimits) -> Scheduler {
-    Scheduler::new(SchedulerOptions {
-        policy,
-        devices: vec![limits],
-        ..SchedulerOptions::default()
-    })
-    .unwrap()
-}
 
 /// One that measures nothing.
 fn plain(limits: DeviceLimits) -> Scheduler {
-    scheduler(SchedulerPolicy::Priority, limits)
+    with_policy(SchedulerPolicy::Priority, limits)
+}
+
+fn carried_out(scheduler: &mut Scheduler, slice: &Slice, now_ns: u64) {
+    finish(scheduler, slice, now_ns);
+    assert!(scheduler.next_ended().is_some());
 }
 
 fn add() -> Request {
@@ -77,7 +30,7 @@ fn what_passes_counts_as_what_went_the_long_way() {
         assert!(short.pass(&add(), 5));
         long.submit(add(), 5).unwrap();
         let slices = dispatch(&mut long, 5);
-        finish(&mut long, &slices[0], 5);
+        carried_out(&mut long, &slices[0], 5);
     }
     let sums = |scheduler: &Scheduler| {
         let figures = scheduler.figures();
@@ -114,7 +67,7 @@ fn nothing_passes_what_stands_before_it() {
         scheduler.pass(&add(), 0),
         "another stream has its own order"
     );
-    finish(&mut scheduler, &slices[0], 1);
+    carried_out(&mut scheduler, &slices[0], 1);
     assert!(scheduler.pass(&stream(add()), 1));
     // At its device: who waits there, a slot that is taken, bulk that is held back.
     let one_slot = DeviceLimits {
@@ -127,7 +80,7 @@ fn nothing_passes_what_stands_before_it() {
     assert!(!scheduler.pass(&add(), 0));
     let slices = dispatch(&mut scheduler, 0);
     assert!(!scheduler.pass(&add(), 0));
-    finish(&mut scheduler, &slices[0], 1);
+    carried_out(&mut scheduler, &slices[0], 1);
     assert!(scheduler.pass(&add(), 1));
     let low = |request: Request| Request {
         class: RequestClass::Background,
@@ -170,6 +123,6 @@ fn what_has_a_deadline_or_is_refused_does_not_pass() {
     assert!(!scheduler.pass(&add(), 0));
     // What is measured is not passed by.
     for policy in [SchedulerPolicy::Deadline, SchedulerPolicy::Adaptive] {
-        assert!(!self::scheduler(policy, small()).pass(&add(), 0));
+        assert!(!with_policy(policy, small()).pass(&add(), 0));
     }
 }
