@@ -1,6 +1,6 @@
 //! Requests that pass: as if they had gone the long way in no time, and never past others.
 
-use super::support::{dispatch, finish, read, small, with_policy};
+use super::support::{dispatch, finish, one_slot, read, small, with_policy};
 use gpuio_core::scheduling::{
     DeviceId, DeviceLimits, InferenceQos, Request, RequestClass, RequestKind, Scheduler,
     SchedulerPolicy, Slice, StreamId,
@@ -70,12 +70,7 @@ fn nothing_passes_what_stands_before_it() {
     carried_out(&mut scheduler, &slices[0], 1);
     assert!(scheduler.pass(&stream(add()), 1));
     // At its device: who waits there, a slot that is taken, bulk that is held back.
-    let one_slot = DeviceLimits {
-        depth: 1,
-        bulk_depth: 1,
-        ..small()
-    };
-    let mut scheduler = plain(one_slot);
+    let mut scheduler = plain(one_slot());
     scheduler.submit(read(1), 0).unwrap();
     assert!(!scheduler.pass(&add(), 0));
     let slices = dispatch(&mut scheduler, 0);

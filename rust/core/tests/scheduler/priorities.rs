@@ -1,8 +1,8 @@
 //! Who goes first: slices, deadlines, promotion, bulk beside urgent requests.
 
-use super::support::{dispatch, ended, finish, read, scheduler, small};
+use super::support::{dispatch, ended, finish, one_slot, read, scheduler, small};
 use gpuio_core::scheduling::{
-    CourtesyOptions, DeviceLimits, InferenceQos, Outcome, Request, RequestClass, Scheduler,
+    CourtesyOptions, DeviceLimits, InferenceQos, Request, RequestClass, Scheduler,
     SchedulerOptions, SchedulerPolicy,
 };
 use gpuio_core::ErrorCode;
@@ -28,11 +28,7 @@ fn bulk_is_cut_and_leaves_slots_for_others() {
 
 #[test]
 fn a_deadline_that_cannot_be_met_is_refused_and_the_critical_are_served() {
-    let mut scheduler = scheduler(DeviceLimits {
-        depth: 1,
-        bulk_depth: 1,
-        ..small()
-    });
+    let mut scheduler = scheduler(one_slot());
     let mut ask = |deadline_us, criticality| {
         let qos = InferenceQos::new(deadline_us, 1000, criticality).unwrap();
         let request = Request {
@@ -56,11 +52,7 @@ fn a_deadline_that_cannot_be_met_is_refused_and_the_critical_are_served() {
 
 #[test]
 fn a_promoted_request_passes_what_it_stood_behind() {
-    let mut scheduler = scheduler(DeviceLimits {
-        depth: 1,
-        bulk_depth: 1,
-        ..small()
-    });
+    let mut scheduler = scheduler(one_slot());
     let background = Request {
         class: RequestClass::Background,
         ..read(4096)
@@ -78,11 +70,7 @@ fn a_promoted_request_passes_what_it_stood_behind() {
     let mut order = Vec::new();
     while let [slice] = dispatch(&mut scheduler, 2)[..] {
         order.push(slice.request);
-        let all = Outcome {
-            bytes: slice.length_bytes,
-            error: None,
-        };
-        scheduler.complete(slice.id, all, 3, &mut || 0u64).unwrap();
+        finish(&mut scheduler, &slice, 3);
     }
     assert_eq!(order, [wanted, other, first]);
     assert!(!scheduler.promote(first, urgent, 4), "it has ended");
@@ -94,11 +82,7 @@ fn a_promoted_request_passes_what_it_stood_behind() {
 
 #[test]
 fn the_rest_of_a_promoted_request_goes_on_urgently() {
-    let mut scheduler = scheduler(DeviceLimits {
-        depth: 1,
-        bulk_depth: 1,
-        ..small()
-    });
+    let mut scheduler = scheduler(one_slot());
     let background = Request {
         class: RequestClass::Background,
         ..read(8192)
@@ -109,11 +93,7 @@ fn the_rest_of_a_promoted_request_goes_on_urgently() {
     };
     scheduler.submit(read(4096), 1).unwrap();
     assert!(scheduler.promote(long, RequestClass::InferenceRealtime, 2));
-    let all = Outcome {
-        bytes: 4096,
-        error: None,
-    };
-    scheduler.complete(begun.id, all, 3, &mut || 0u64).unwrap();
+    finish(&mut scheduler, &begun, 3);
     let next = dispatch(&mut scheduler, 4);
     assert_eq!(next[0].request, long);
 }

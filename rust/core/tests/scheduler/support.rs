@@ -36,6 +36,14 @@ pub fn small() -> DeviceLimits {
     }
 }
 
+pub fn one_slot() -> DeviceLimits {
+    DeviceLimits {
+        depth: 1,
+        bulk_depth: 1,
+        ..small()
+    }
+}
+
 pub fn read(length_bytes: u64) -> Request {
     Request {
         kind: RequestKind::Read,

@@ -219,7 +219,7 @@ impl Service {
             let rings = self.wake.count();
             if self.turn() {
                 idle_since = None;
-                if self.core.desk.has_woken() {
+                if self.core.desk.take_woken() {
                     self.way.give();
                 }
                 continue;

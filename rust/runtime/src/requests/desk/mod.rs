@@ -64,8 +64,8 @@ impl Desk {
         })
     }
 
-    /// Whether threads that waited for requests have been woken since this was asked last.
-    pub fn has_woken(&mut self) -> bool {
+    /// Whether threads in `wait_any` have been woken since this was asked last.
+    pub fn take_woken(&mut self) -> bool {
         std::mem::take(&mut self.outbox.has_woken)
     }
 
