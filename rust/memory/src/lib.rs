@@ -3,6 +3,7 @@
 //! - [`device`]: the [`Device`](device::Device) trait, the one abstraction over GPU and CPU.
 //! - [`host`]: the host device: ordinary memory, kernels on CPU threads.
 //! - [`cuda`]: NVIDIA GPUs, by the CUDA driver library, which is loaded at run time.
+//! - [`directory`]: the words by which kernels find pages in L2.
 //! - [`mapping`]: an owned, zeroed, page-aligned piece of the address space.
 //! - [`pool`]: one allocation of a device, handed out in pieces by the [`allocator`]'s rules.
 //! - [`region`]: what is known about a piece of memory: addresses, length, kind.
@@ -14,6 +15,7 @@
 pub mod allocator;
 pub mod cuda;
 pub mod device;
+pub mod directory;
 pub mod frame_state;
 pub mod host;
 pub mod layout;
