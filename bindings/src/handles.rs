@@ -255,7 +255,7 @@ pub fn array_stats(array: &ArraySlot, status: &mut Status) -> Stats {
             l1_write_backs: report.l1.write_backs,
             l1_prefetches: report.l1.prefetches,
             l1_filled_bytes: report.l1.filled_bytes,
-            l2_hits: report.l2.hits,
+            l2_hits: report.l2_hits(),
             l2_misses: report.l2.misses,
             l2_evictions: report.l2.evictions,
             read_ahead_pages: report.service.read_ahead_pages,

@@ -20,15 +20,16 @@ fn rust_and_cpp_agree() {
         ),
         layout_of!(
             StatisticsShard: misses, joined, evictions, write_backs, prefetches, filled_bytes,
-            hits
+            hits, direct_hits
         ),
         layout_of!(SharedControl: service_sleeping, service_alive, doorbell_fd),
         layout_of!(FrameFill: slot, partner, tickets, done),
-        layout_of!(ArrayDescriptor: table, mapped, page_count, length_bytes),
+        layout_of!(ArrayDescriptor: table, mapped, page_count, length_bytes, directory),
         layout_of!(
             Cache: frames, frame_owners, fills, clock_hand, queue_tail, queue_served, slot_bitmap,
             slot_generation, ring_tail, ring, completions, control, error, statistics, arrays,
-            io_timeout_us, frame_count, slot_count, page_shift, ahead_pages, queue_limit
+            l2_frames, l2_marks, io_timeout_us, frame_count, slot_count, page_shift, ahead_pages,
+            queue_limit
         ),
         layout_of!(
             ArrayView: cache, table, frames, direct, origin, element_count, quick_count, array,

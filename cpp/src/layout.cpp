@@ -23,6 +23,7 @@ rust::Vec<std::uint64_t> device_layout() {
         offsetof(StatisticsShard, joined), offsetof(StatisticsShard, evictions),
         offsetof(StatisticsShard, write_backs), offsetof(StatisticsShard, prefetches),
         offsetof(StatisticsShard, filled_bytes), offsetof(StatisticsShard, hits),
+        offsetof(StatisticsShard, direct_hits),
 
         sizeof(SharedControl), offsetof(SharedControl, service_sleeping),
         offsetof(SharedControl, service_alive), offsetof(SharedControl, doorbell_fd),
@@ -32,14 +33,15 @@ rust::Vec<std::uint64_t> device_layout() {
 
         sizeof(ArrayDescriptor), offsetof(ArrayDescriptor, table),
         offsetof(ArrayDescriptor, mapped), offsetof(ArrayDescriptor, page_count),
-        offsetof(ArrayDescriptor, length_bytes),
+        offsetof(ArrayDescriptor, length_bytes), offsetof(ArrayDescriptor, directory),
 
         sizeof(Cache), offsetof(Cache, frames), offsetof(Cache, frame_owners),
         offsetof(Cache, fills), offsetof(Cache, clock_hand), offsetof(Cache, queue_tail),
         offsetof(Cache, queue_served), offsetof(Cache, slot_bitmap),
         offsetof(Cache, slot_generation), offsetof(Cache, ring_tail), offsetof(Cache, ring),
         offsetof(Cache, completions), offsetof(Cache, control), offsetof(Cache, error),
-        offsetof(Cache, statistics), offsetof(Cache, arrays), offsetof(Cache, io_timeout_us),
+        offsetof(Cache, statistics), offsetof(Cache, arrays), offsetof(Cache, l2_frames),
+        offsetof(Cache, l2_marks), offsetof(Cache, io_timeout_us),
         offsetof(Cache, frame_count), offsetof(Cache, slot_count), offsetof(Cache, page_shift),
         offsetof(Cache, ahead_pages), offsetof(Cache, queue_limit),
 

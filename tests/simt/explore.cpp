@@ -1,7 +1,7 @@
 // simt_explore: runs seeds, reports the first failure and how to see it again.
 //
 //     simt_explore --seeds 0..9999 [--config NAME] [--expect KIND,KIND] [--require-coverage]
-//                  [--plant-host status-first|withdraws-source]
+//                  [--plant-host status-first|withdraws-source|publishes-early|withdraws-late]
 //
 // Without --config, the seeds take turns through the configurations. With --expect, the run has to
 // fail, in one of these ways: that is how the tests hold the explorer itself to account.
@@ -77,6 +77,8 @@ simt::HostBug bug_of(const Options& options) {
     if (options.host_bug.empty()) return simt::HostBug::kNone;
     if (options.host_bug == "status-first") return simt::HostBug::kStatusFirst;
     if (options.host_bug == "withdraws-source") return simt::HostBug::kWithdrawsSource;
+    if (options.host_bug == "publishes-early") return simt::HostBug::kPublishesEarly;
+    if (options.host_bug == "withdraws-late") return simt::HostBug::kWithdrawsLate;
     usage("no bug of the host's is named " + options.host_bug);
 }
 

@@ -16,11 +16,15 @@ void Findings::add(const Findings& other) {
     host.offers += other.host.offers;
     host.withdrawals += other.host.withdrawals;
     host.taken += other.host.taken;
+    host.overwritten += other.host.overwritten;
+    host.published += other.host.published;
+    host.unpublished += other.host.unpublished;
     host.failures += other.host.failures;
     host.sleeps += other.host.sleeps;
     errors += other.errors;
     timeouts += other.timeouts;
     misses += other.misses;
+    direct_hits += other.direct_hits;
     joined += other.joined;
     hits += other.hits;
     evictions += other.evictions;
@@ -43,6 +47,8 @@ void Findings::print() const {
     line("optimistic reads, again", exercise.optimistic_retries);
     line("hits", hits);
     line("misses", misses);
+    line("of these, not asked for", direct_hits);
+    line("direct copies thrown away", exercise.marks - direct_hits);
     line("joined", joined);
     line("evictions", evictions);
     line("host: reads", host.reads);
@@ -52,6 +58,9 @@ void Findings::print() const {
     line("host: offers", host.offers);
     line("host: offers withdrawn", host.withdrawals);
     line("host: write-backs by lanes", host.taken);
+    line("host: write-backs in place", host.overwritten);
+    line("host: pages published", host.published);
+    line("host: pages withdrawn", host.unpublished);
     line("host: injected failures", host.failures);
     line("host: waits for the doorbell", host.sleeps);
     line("failed accesses", errors);
@@ -70,6 +79,9 @@ std::vector<std::string> Findings::missing() const {
     need("optimistic reads made again", exercise.optimistic_retries);
     need("hits", hits);
     need("joined faults", joined);
+    need("direct hits", direct_hits);
+    need("direct copies thrown away", exercise.marks - direct_hits);
+    need("write-backs in place", host.overwritten);
     need("evictions", evictions);
     need("reads", host.reads);
     need("answers to be copied", host.copies);

@@ -20,7 +20,9 @@ constexpr std::size_t kBuffers = 4;  // kept without being lent
 }  // namespace
 
 HostService::HostService(Machine& machine, std::uint64_t seed, const HostManner& how)
-    : manner(how), machine_(machine), random_(seed ^ 0x686f7374) {}
+    : manner(how), machine_(machine), random_(seed ^ 0x686f7374) {
+    generation_ = random_.percent(50) ? 0xfffffffd : static_cast<std::uint32_t>(random_.below(9));
+}
 
 void HostService::run() {
     stopping_ = Scheduler::current().unfinished_lanes() == 0;
@@ -40,13 +42,23 @@ void HostService::run() {
         if (stopping_ && requests_.empty() && !entry_waits()) break;
         if (!worked) idle();
     }
+    end_run();
+}
+
+/// No kernel runs: everything is written below, where the machine looks and writes meanwhile. What
+/// is not lent goes.
+void HostService::end_run() {
     keep_taken();
-    for (auto& target : targets_) spare_words_.push_back(std::move(target->words));
-    targets_.clear();  // of accesses that gave up: their pages are still dirty above
+    // Of accesses that gave up: their pages are still dirty above.
+    for (auto& target : targets_) spare_frames_.push_back(target->frame);
+    targets_.clear();
     for (auto& buffer : buffers_) {
-        if (!buffer->lent) demote(*buffer);
+        write_below(*buffer);
+        if (still_lent(*buffer) && !buffer->target) continue;
+        demote(*buffer);
+        buffer.reset();
     }
-    std::erase_if(buffers_, [](const auto& buffer) { return !buffer->lent; });
+    std::erase(buffers_, nullptr);
 }
 
 void HostService::stop() {
@@ -139,7 +151,7 @@ bool HostService::fill_frame(Request& request) {
     if (request.words.empty()) {
         request.words.resize(count);
         const Buffer* buffer = find_buffer(request.array, request.page);
-        const void* from = buffer != nullptr ? static_cast<const void*>(buffer->words.data())
+        const void* from = buffer != nullptr ? static_cast<const void*>(words(*buffer))
                                              : page_below(request.array, request.page);
         std::memcpy(request.words.data(), from, machine_.page_bytes());
         if (manner.bug == HostBug::kStatusFirst) answer(request, Outcome::kDone, 0);
@@ -152,24 +164,32 @@ bool HostService::fill_frame(Request& request) {
     return true;
 }
 
+/// Takes a page into the cache below.
+HostService::Buffer* HostService::bring(std::uint32_t array, std::uint64_t page) {
+    Buffer* buffer = buffers_.emplace_back(std::make_unique<Buffer>()).get();
+    buffer->array = array;
+    buffer->page = page;
+    buffer->frame = poisoned_frame();
+    if (manner.bug == HostBug::kPublishesEarly) {
+        publish(*buffer);
+        Scheduler::current().point();
+    }
+    std::memcpy(words(*buffer), page_below(array, page), machine_.page_bytes());
+    return buffer;
+}
+
 void HostService::lend_source(const Request& request) {
     Buffer* buffer = find_buffer(request.array, request.page);
-    if (buffer == nullptr) {
-        buffer = buffers_.emplace_back(std::make_unique<Buffer>()).get();
-        buffer->array = request.array;
-        buffer->page = request.page;
-        buffer->words = poisoned_words();
-        std::memcpy(buffer->words.data(), page_below(request.array, request.page),
-                    machine_.page_bytes());
-    }
+    if (buffer == nullptr) buffer = bring(request.array, request.page);
     if (still_lent(*buffer)) refuse(request, "the page's last source is still in use");
     buffer->lent = true;
+    buffer->target = false;
     buffer->offered = request.outcome == Outcome::kOffer;
     buffer->slot = request.slot;
     buffer->generation = request.generation;
     ++counts_.copies;
     counts_.offers += buffer->offered;
-    answer(request, request.outcome, reinterpret_cast<std::uint64_t>(buffer->words.data()));
+    answer(request, request.outcome, reinterpret_cast<std::uint64_t>(words(*buffer)));
 }
 
 /// Names the place that the device is to write the page to. Of mapped memory it is the page's own:
@@ -181,32 +201,45 @@ void HostService::lend_target(const Request& request) {
         std::byte* page = page_below(request.array, request.page);
         return answer(request, Outcome::kCopy, reinterpret_cast<std::uint64_t>(page));
     }
+    Buffer* below = find_buffer(request.array, request.page);
+    if (below != nullptr && !still_lent(*below) && random_.percent(50)) {
+        // It may stay in the directory: nobody copies the page until it has been written back.
+        below->dirty = below->lent = below->target = true;
+        below->offered = false;
+        below->slot = request.slot;
+        below->generation = request.generation;
+        ++counts_.overwritten;
+        return answer(request, Outcome::kCopy, reinterpret_cast<std::uint64_t>(words(*below)));
+    }
+    if (below != nullptr) unpublish(*below);  // soon it is older than the page
     Buffer& target = *targets_.emplace_back(std::make_unique<Buffer>());
     target.array = request.array;
     target.page = request.page;
-    target.words = poisoned_words();
+    target.frame = poisoned_frame();
     target.lent = true;
     target.slot = request.slot;
     target.generation = request.generation;
-    answer(request, Outcome::kCopy, reinterpret_cast<std::uint64_t>(target.words.data()));
+    answer(request, Outcome::kCopy, reinterpret_cast<std::uint64_t>(words(target)));
 }
 
 /// Keeps what the device has written back and acknowledged.
 void HostService::keep_taken() {
     for (auto& target : targets_) {
         if (still_lent(*target)) continue;
-            keep(target->array, target->page, target->words);
+        const std::uint64_t* taken = words(*target);
+        keep(target->array, target->page, {taken, taken + machine_.page_bytes() / 8});
         ++counts_.taken;
-        spare_words_.push_back(std::move(target->words));
+        spare_frames_.push_back(target->frame);
         target.reset();
     }
     std::erase(targets_, nullptr);
 }
 
-/// Withdraws offers that nobody has come for, or is copying from just now. The source stays: a lane
-/// may have seen the offer and not yet its source.
+/// Withdraws directory words, and offers that nobody has come for, or is copying from just now. The
+/// source stays: a lane may have seen the offer and not yet its source.
 void HostService::withdraw_some() {
     for (auto& buffer : buffers_) {
+        if (random_.percent(manner.withdraw_percent)) unpublish(*buffer);
         if (!buffer->offered || !still_lent(*buffer)) continue;
         if (!random_.percent(manner.withdraw_percent)) continue;
         device::Completion& completion = machine_.cache.completions[buffer->slot];
@@ -219,6 +252,39 @@ void HostService::withdraw_some() {
         buffer->lent = false;
         ++counts_.withdrawals;
     }
+}
+
+/// Puts pages into the directory: those that are below, and now and then others, as if the host had
+/// reasons of its own to bring them.
+void HostService::publish_some() {
+    if (manner.publish_percent == 0) return;
+    SimArray& array = machine_.arrays[random_.below(machine_.arrays.size())];
+    const std::uint64_t page = random_.below(array.page_count);
+    if (random_.percent(10) && !array.shape.mapped && find_buffer(array.id, page) == nullptr) {
+        bring(array.id, page);
+    }
+    for (auto& buffer : buffers_) {
+        if (random_.percent(manner.publish_percent)) publish(*buffer);
+    }
+}
+
+void HostService::publish(Buffer& buffer) {
+    const auto is_newer = [&buffer](const auto& target) {
+        return target->array == buffer.array && target->page == buffer.page;
+    };
+    if (buffer.published || std::any_of(targets_.begin(), targets_.end(), is_newer)) return;
+    if (++generation_ == 0) generation_ = 1;
+    buffer.published = true;
+    ++counts_.published;
+    platform::store_release_system(&machine_.arrays[buffer.array].directory[buffer.page],
+                                   std::uint64_t{generation_} << 32 | buffer.frame);
+}
+
+void HostService::unpublish(Buffer& buffer) {
+    if (!buffer.published) return;
+    platform::store_release_system(&machine_.arrays[buffer.array].directory[buffer.page], 0);
+    buffer.published = false;
+    ++counts_.unpublished;
 }
 
 /// Takes a page's bytes, word by word, and keeps them once all are there.
@@ -240,18 +306,21 @@ bool HostService::read_frame(Request& request) {
 void HostService::keep(std::uint32_t array, std::uint64_t page,
                        const std::vector<std::uint64_t>& words) {
     Buffer* buffer = find_buffer(array, page);
-    void* to = buffer != nullptr ? static_cast<void*>(buffer->words.data())
+    void* to = buffer != nullptr ? static_cast<void*>(machine_.l2_frame(buffer->frame))
                                  : page_below(array, page);
     std::memcpy(to, words.data(), machine_.page_bytes());
     if (buffer != nullptr) buffer->dirty = true;
 }
 
-std::vector<std::uint64_t> HostService::poisoned_words() {
-    if (spare_words_.empty()) spare_words_.emplace_back(machine_.page_bytes() / 8);
-    std::vector<std::uint64_t> words = std::move(spare_words_.back());
-    spare_words_.pop_back();
-    std::memset(words.data(), kPoison, machine_.page_bytes());
-    return words;
+std::uint32_t HostService::poisoned_frame() {
+    if (spare_frames_.empty()) {
+        if (next_frame_ == kL2Frames) Scheduler::current().fail("memory", "no frame is left below");
+        spare_frames_.push_back(next_frame_++);
+    }
+    const std::uint32_t frame = spare_frames_.back();
+    spare_frames_.pop_back();
+    std::memset(machine_.l2_frame(frame), kPoison, machine_.page_bytes());
+    return frame;
 }
 
 void HostService::answer(const Request& request, Outcome outcome, std::uint64_t source) {
@@ -271,24 +340,31 @@ bool HostService::still_lent(const Buffer& buffer) const {
 void HostService::reclaim() {
     keep_taken();
     withdraw_some();
+    publish_some();
     std::size_t free_buffers = 0;
     for (auto& buffer : buffers_) {
         buffer->lent = still_lent(*buffer);
         if (buffer->lent) continue;
-        if (++free_buffers <= kBuffers && !random_.percent(50)) continue;
+        if (++free_buffers <= kBuffers && !random_.percent(manner.drop_percent)) continue;
         demote(*buffer);
-        spare_words_.push_back(std::move(buffer->words));
         buffer.reset();
     }
     std::erase(buffers_, nullptr);
 }
 
+void HostService::write_below(Buffer& buffer) {
+    if (!buffer.dirty) return;
+    std::memcpy(page_below(buffer.array, buffer.page), words(buffer), machine_.page_bytes());
+    buffer.dirty = false;
+}
+
+/// Gives up a page below, and its frame.
 void HostService::demote(Buffer& buffer) {
-    if (buffer.dirty) {
-        std::memcpy(page_below(buffer.array, buffer.page), buffer.words.data(),
-                    machine_.page_bytes());
-    }
-    std::memset(buffer.words.data(), kPoison, machine_.page_bytes());
+    if (manner.bug != HostBug::kWithdrawsLate) unpublish(buffer);
+    write_below(buffer);
+    std::memset(words(buffer), kPoison, machine_.page_bytes());
+    unpublish(buffer);
+    spare_frames_.push_back(buffer.frame);
 }
 
 void HostService::idle() {

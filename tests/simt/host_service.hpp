@@ -19,6 +19,8 @@ enum class HostBug {
     kNone,
     kStatusFirst,      ///< says that a frame is filled before it is
     kWithdrawsSource,  ///< takes an offer's address back with the offer
+    kPublishesEarly,   ///< a page is in the directory before its bytes are in the frame
+    kWithdrawsLate,    ///< it is there still when the frame is given away
 };
 
 /// How a host behaves.
@@ -26,7 +28,9 @@ struct HostManner {
     std::uint32_t latency_ns = 5'000;      ///< at most, before an answer is begun
     std::uint32_t copy_percent = 50;       ///< answered by an address for the device to copy
     std::uint32_t offer_percent = 0;       ///< prefetches answered by an offer
-    std::uint32_t withdraw_percent = 5;    ///< offers withdrawn, each time the host looks at them
+    std::uint32_t withdraw_percent = 5;    ///< offers and directory words withdrawn, at each look
+    std::uint32_t publish_percent = 0;     ///< pages below put into the directory, at each look
+    std::uint32_t drop_percent = 50;       ///< pages below that nobody uses given up, at each look
     std::uint32_t fail_percent = 0;
     bool sleeps = true;                    ///< waits for the doorbell when there is nothing to do
     HostBug bug = HostBug::kNone;
@@ -52,6 +56,9 @@ struct HostCounts {
     std::uint64_t offers = 0;      ///< of these, prefetches that could be withdrawn
     std::uint64_t withdrawals = 0;
     std::uint64_t taken = 0;       ///< write-backs that the device copied
+    std::uint64_t overwritten = 0; ///< write-backs to the place that the page has below already
+    std::uint64_t published = 0;   ///< directory words
+    std::uint64_t unpublished = 0;
     std::uint64_t failures = 0;
     std::uint64_t sleeps = 0;
 };
@@ -90,9 +97,11 @@ private:
         bool dirty;
         bool lent;
         bool offered;  ///< lent until it is withdrawn
+        bool target;   ///< lent to be written to
+        bool published;  ///< the directory names it
+        std::uint32_t frame;
         std::uint32_t slot;
         std::uint32_t generation;
-        std::vector<std::uint64_t> words;
     };
 
     bool entry_waits() const;
@@ -102,17 +111,24 @@ private:
     bool work();
     bool advance(Request& request);
     bool fill_frame(Request& request);
+    std::uint64_t* words(const Buffer& buffer) { return machine_.l2_frame(buffer.frame); }
+    Buffer* bring(std::uint32_t array, std::uint64_t page);
     void lend_source(const Request& request);
     void lend_target(const Request& request);
     void keep_taken();
     void withdraw_some();
+    void publish_some();
+    void publish(Buffer& buffer);
+    void unpublish(Buffer& buffer);
     bool read_frame(Request& request);
     void keep(std::uint32_t array, std::uint64_t page, const std::vector<std::uint64_t>& words);
-    std::vector<std::uint64_t> poisoned_words();
+    std::uint32_t poisoned_frame();
     void answer(const Request& request, gpuio::device::Outcome outcome, std::uint64_t source);
     bool still_lent(const Buffer& buffer) const;
     void reclaim();
+    void write_below(Buffer& buffer);
     void demote(Buffer& buffer);
+    void end_run();
     void idle();
     Buffer* find_buffer(std::uint32_t array, std::uint64_t page);
     std::byte* page_below(std::uint32_t array, std::uint64_t page);
@@ -125,7 +141,9 @@ private:
     std::vector<Request> requests_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
     std::vector<std::unique_ptr<Buffer>> targets_;  ///< pages that the device is writing back
-    std::vector<std::vector<std::uint64_t>> spare_words_;  ///< poisoned; never given to the heap
+    std::vector<std::uint32_t> spare_frames_;  ///< poisoned
+    std::uint32_t next_frame_ = 0;             ///< those from here on were never used
+    std::uint32_t generation_;
     std::vector<InjectedFailure> injected_;
     HostCounts counts_;
 };

@@ -38,7 +38,8 @@ Machine::Machine(const Config& wanted, std::uint64_t seed) : config(wanted) {
         std::byte* mapped = array.shape.mapped ? array.backing_bytes() : nullptr;
         const std::size_t bytes = element_bytes(array.shape.element);
         descriptors_.push_back({array.table.data(), mapped, array.page_count,
-                                array.shape.origin + array.shape.element_count * bytes});
+                                array.shape.origin + array.shape.element_count * bytes,
+                                mapped == nullptr ? array.directory.data() : nullptr});
     }
     frame_words_.assign(config.frames * page_bytes() / 8, 0xeeeeeeeeeeeeeeee);
     frame_owners_.assign(config.frames, device::kFrameFree);
@@ -51,6 +52,8 @@ Machine::Machine(const Config& wanted, std::uint64_t seed) : config(wanted) {
     ring_.assign(kSlots, {});
     completions_.assign(kSlots, {});
     statistics_.assign(device::kStatisticsShards, {});
+    l2_words_.assign(kL2Frames * page_bytes() / 8, 0);
+    l2_marks_.assign(kL2Frames, 0);
     control.service_alive = 1;
 
     cache.frames = reinterpret_cast<std::byte*>(frame_words_.data());
@@ -68,6 +71,8 @@ Machine::Machine(const Config& wanted, std::uint64_t seed) : config(wanted) {
     cache.error = &error;
     cache.statistics = statistics_.data();
     cache.arrays = descriptors_.data();
+    cache.l2_frames = reinterpret_cast<const std::byte*>(l2_words_.data());
+    cache.l2_marks = l2_marks_.data();
     cache.io_timeout_us = config.io_timeout_us;
     cache.frame_count = config.frames;
     cache.slot_count = kSlots;
@@ -91,6 +96,7 @@ void Machine::make_array(const ArrayShape& shape, Random& random) {
     array.counts_hits = random.percent(25);
     const std::uint64_t version = random.percent(50) ? 0x3ffe : 0;
     array.table.assign(array.page_count, version << PageEntry::kVersionShift);
+    array.directory.assign(array.page_count, 0);
     array.backing.resize(array.page_count * page_bytes() / 8);
     std::memset(array.backing_bytes(), std::to_integer<int>(kFiller), array.backing.size() * 8);
     for (std::size_t i = 0; i < shape.element_count; ++i) {

@@ -47,6 +47,9 @@ struct Config {
     std::uint32_t ahead_pages = 0;  ///< that all cursors together may have brought ahead
 };
 
+/// Frames of the cache below: for every slot one that is lent and one that is written to, and some.
+inline constexpr std::uint32_t kL2Frames = 160;
+
 /// An array: what the device has of it, what lies below, and what it should hold.
 struct SimArray {
     ArrayShape shape;
@@ -56,6 +59,7 @@ struct SimArray {
     bool counts_hits = false;
     std::vector<std::uint64_t> table;
     std::vector<std::uint64_t> backing;  ///< whole pages; of a mapped array, what is mapped
+    std::vector<std::uint64_t> directory;  ///< the host's words, one a page; of a mapped array none
     std::unique_ptr<Oracle> oracle;
 
     std::byte* backing_bytes() { return reinterpret_cast<std::byte*>(backing.data()); }
@@ -73,6 +77,8 @@ public:
 
     std::size_t page_bytes() const { return std::size_t{1} << cache.page_shift; }
     std::byte* frame(std::uint32_t index) { return cache.frames + index * page_bytes(); }
+    /// A page's place in the cache below.
+    std::uint64_t* l2_frame(std::uint32_t index) { return &l2_words_[index * page_bytes() / 8]; }
     gpuio::device::ArrayView view(const SimArray& array);
     /// The page's bytes where they are now: its frame if it is resident, else the backing.
     std::byte* current_bytes(SimArray& array, std::uint64_t page);
@@ -115,6 +121,8 @@ private:
     std::vector<gpuio::device::Completion> completions_;
     std::vector<gpuio::device::StatisticsShard> statistics_;
     std::vector<gpuio::device::ArrayDescriptor> descriptors_;
+    std::vector<std::uint64_t> l2_words_;
+    std::vector<std::uint64_t> l2_marks_;
 };
 
 }  // namespace simt

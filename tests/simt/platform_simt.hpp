@@ -80,6 +80,12 @@ inline void count(std::uint64_t* counter, std::uint64_t amount) { *counter += am
 
 inline std::uint64_t load_relaxed_system(const std::uint64_t* word) { return load_relaxed(word); }
 inline void fence_acquire_system() {}
+inline std::uint64_t load_again_system(const std::uint64_t* word) { return load_relaxed(word); }
+/// Every copy by the directory makes a mark.
+inline void mark(std::uint64_t* word) {
+    ++simt::Scheduler::current().exercise().marks;
+    store_relaxed(word, 1);
+}
 inline void fence_release() {}
 /// Only whoever draws a ticket of a later copy than it looked for has a use for this fence.
 inline void fence_acquire_release() { ++simt::Scheduler::current().exercise().late_tickets; }

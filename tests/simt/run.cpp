@@ -16,6 +16,8 @@ HostManner draw_manner(const Config& config, Random& random) {
     manner.copy_percent = copies[random.below(3)];
     manner.offer_percent = copies[random.below(3)];
     manner.withdraw_percent = random.percent(50) ? 2 : 20;
+    manner.publish_percent = copies[random.below(3)];
+    manner.drop_percent = random.percent(50) ? 3 : 50;
     manner.fail_percent = config.fail_percent;
     manner.sleeps = random.percent(50);
     return manner;
@@ -58,8 +60,10 @@ std::string check_statistics(const Machine& machine, const HostService& host) {
     for (const SimArray& array : machine.arrays) any_mapped = any_mapped || array.shape.mapped;
     const HostCounts& seen = host.counts();
     const std::uint64_t misses = machine.statistic(&Shard::misses);
-    if (misses < seen.reads || (!any_mapped && misses != seen.reads)) {
-        return std::to_string(misses) + " misses for " + std::to_string(seen.reads) + " reads";
+    const std::uint64_t known = seen.reads + machine.statistic(&Shard::direct_hits);
+    if (misses < known || (!any_mapped && misses != known)) {
+        return std::to_string(misses) + " misses for " + std::to_string(known) +
+               " reads and direct hits";
     }
     if (machine.statistic(&Shard::prefetches) != seen.prefetches) return "prefetches miscounted";
     if (machine.statistic(&Shard::write_backs) != seen.write_backs) return "write-backs miscounted";
@@ -75,6 +79,7 @@ void collect(Findings& findings, const Machine& machine, const HostService& host
     findings.exercise = scheduler.exercise();
     findings.host = host.counts();
     findings.misses = machine.statistic(&Shard::misses);
+    findings.direct_hits = machine.statistic(&Shard::direct_hits);
     findings.joined = machine.statistic(&Shard::joined);
     findings.hits = machine.statistic(&Shard::hits);
     findings.evictions = machine.statistic(&Shard::evictions);

@@ -27,6 +27,7 @@ struct Findings {
     std::uint64_t errors = 0;
     std::uint64_t timeouts = 0;
     std::uint64_t misses = 0;
+    std::uint64_t direct_hits = 0;
     std::uint64_t joined = 0;
     std::uint64_t hits = 0;
     std::uint64_t evictions = 0;

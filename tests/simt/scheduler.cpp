@@ -27,6 +27,7 @@ void Exercise::add(const Exercise& other) {
     stray_pins += other.stray_pins;
     pieces += other.pieces;
     pieces_by_others += other.pieces_by_others;
+    marks += other.marks;
     late_tickets += other.late_tickets;
 }
 

@@ -71,6 +71,7 @@ struct Exercise {
     std::uint64_t stray_pins = 0;          ///< taken on a page that was not resident
     std::uint64_t pieces = 0;              ///< of pages that were copied
     std::uint64_t pieces_by_others = 0;    ///< drawn by another lane than the piece before
+    std::uint64_t marks = 0;               ///< copies begun by the directory
     std::uint64_t late_tickets = 0;        ///< of a later copy than the one that was looked for
     void add(const Exercise& other);
 };

@@ -103,7 +103,7 @@ pub struct StickyError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub struct StatisticsShard {
-    /// Faults sent to the host, and mapped page fills.
+    /// Pages brought from below: asked for, direct hits, mapped ones.
     pub misses: u64,
     /// Accesses that waited for another thread's fault.
     pub joined: u64,
@@ -117,6 +117,8 @@ pub struct StatisticsShard {
     pub filled_bytes: u64,
     /// Page accesses that found the page, where they are counted.
     pub hits: u64,
+    /// Of the misses, pages that were copied without asking the host.
+    pub direct_hits: u64,
 }
 
 /// What the service and waiting kernels tell each other.
@@ -159,6 +161,8 @@ pub struct ArrayDescriptor {
     pub page_count: u64,
     /// Bytes from byte 0 of page 0 to the array's end.
     pub length_bytes: u64,
+    /// Device address of the L2 directory's words; 0 for none.
+    pub directory: u64,
 }
 
 /// A context as kernels see it. Every address is a device address.
@@ -195,6 +199,10 @@ pub struct Cache {
     pub statistics: u64,
     /// The array descriptors.
     pub arrays: u64,
+    /// The frames of L2 (shared memory).
+    pub l2_frames: u64,
+    /// Their marks (shared memory).
+    pub l2_marks: u64,
     /// Longest wait of an access.
     pub io_timeout_us: u64,
     /// Frames.
@@ -243,7 +251,7 @@ const _: () = assert!(size_of::<Completion>() == 32);
 const _: () = assert!(size_of::<StickyError>() == 64);
 const _: () = assert!(size_of::<StatisticsShard>() == 64);
 const _: () = assert!(size_of::<SharedControl>() == 64);
-const _: () = assert!(size_of::<ArrayDescriptor>() == 32);
+const _: () = assert!(size_of::<ArrayDescriptor>() == 40);
 const _: () = assert!(size_of::<FrameFill>() == 32);
-const _: () = assert!(size_of::<Cache>() == 152);
+const _: () = assert!(size_of::<Cache>() == 168);
 const _: () = assert!(size_of::<ArrayView>() == 64);

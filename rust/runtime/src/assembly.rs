@@ -78,7 +78,12 @@ pub fn build_core(
             false => 0,
         },
     };
-    let l1 = L1::new(Arc::clone(device), shape, shared.device_addresses())?;
+    let l1 = L1::new(
+        Arc::clone(device),
+        shape,
+        shared.device_addresses(),
+        l2.shared_addresses(),
+    )?;
     let traffic = open_traffic(config, l2.arena())?;
     // The host device has no copy engine: there the waiting thread copies pages of any size.
     let copy_engine_bytes = match device.stream() {

@@ -49,8 +49,14 @@ pub struct L1 {
 }
 
 impl L1 {
-    /// Allocates L1. `shared` are the device addresses of ring, completions and control block.
-    pub fn new(device: Arc<dyn Device>, shape: L1Shape, shared: [u64; 3]) -> Result<Self> {
+    /// Allocates L1. `shared` are the device addresses of ring, completions and control block, `l2`
+    /// those of L2's frames and of their marks.
+    pub fn new(
+        device: Arc<dyn Device>,
+        shape: L1Shape,
+        shared: [u64; 3],
+        l2: [u64; 2],
+    ) -> Result<Self> {
         if u64::from(shape.frame_count) > MAX_L1_FRAMES {
             return Err(Error::new(
                 ErrorCode::InvalidArgument,
@@ -74,11 +80,15 @@ impl L1 {
             device,
             shape,
         };
-        l1.write(l1.cache.device_address(), &l1.describe(shared))?;
+        l1.write(l1.cache.device_address(), &l1.describe(shared, l2))?;
         Ok(l1)
     }
 
-    fn describe(&self, [ring, completions, control]: [u64; 3]) -> Cache {
+    fn describe(
+        &self,
+        [ring, completions, control]: [u64; 3],
+        [l2_frames, l2_marks]: [u64; 2],
+    ) -> Cache {
         Cache {
             frames: self.frames.device_address(),
             frame_owners: self.owners.device_address(),
@@ -95,6 +105,8 @@ impl L1 {
             error: self.error.device_address(),
             statistics: self.statistics.device_address(),
             arrays: self.descriptors.device_address(),
+            l2_frames,
+            l2_marks,
             io_timeout_us: self.shape.io_timeout_us,
             frame_count: self.shape.frame_count,
             slot_count: self.shape.slot_count,
@@ -161,6 +173,7 @@ impl L1 {
                 prefetches: sum.prefetches + shard.prefetches,
                 filled_bytes: sum.filled_bytes + shard.filled_bytes,
                 hits: sum.hits + shard.hits,
+                direct_hits: sum.direct_hits + shard.direct_hits,
             }))
     }
 
@@ -357,7 +370,7 @@ mod tests {
             ahead_pages: 0,
         };
         let table = device.allocate(8 * 8).unwrap();
-        let l1 = L1::new(device, shape, [0; 3]).unwrap();
+        let l1 = L1::new(device, shape, [0; 3], [0; 2]).unwrap();
         let busy = PageEntry::valid(5, 1).with_state(PageState::Busy);
         l1.write(table.device_address() + 3 * 8, &busy.0).unwrap();
         l1.write(l1.owners.device_address() + 5 * 8, &owner_word(0, 3))

@@ -1,6 +1,7 @@
 # A page is published that was copied from an offer withdrawn meanwhile.
 set(expect value,state)
 edit(fault.hpp
-  [=[        if (is_offer_ && poll_answer(cache_, slot_).outcome != Outcome::kOffer) return ask_again();
-]=]
-  [=[]=])
+  [=[        if (vouched_ != 0 && platform::load_again_system(voucher()) != vouched_) return ask_again();]=]
+  [=[        if (vouched_ != 0 && !slot_taken_ && platform::load_again_system(voucher()) != vouched_) {
+            return ask_again();
+        }]=])

@@ -7,9 +7,10 @@
 ///        │ INVALID, or BUSY without owner: take ownership
 ///        ▼
 ///     needs frame ──► writing back a dirty victim ──► copying it out ──► needs frame
-///        ▼
+///        │ the L2 directory names the page: ─────┐
+///        ▼                                       ▼
 ///     needs slot ──► waiting for the host ──► copying ──► publish ──► ready (pinned)
-///        ▲                                       │ the host has withdrawn its offer
+///        ▲                                       │ the directory, or the host's offer, was withdrawn
 ///        └───────────────────────────────────────┘
 ///
 /// Of all lanes that want one page, in one warp or in many, the one that takes ownership brings it.
@@ -18,6 +19,7 @@
 
 #include <cstdint>
 
+#include "gpuio/device/directory.hpp"
 #include "gpuio/device/errors.hpp"
 #include "gpuio/device/fault_ring.hpp"
 #include "gpuio/device/frame_queue.hpp"
@@ -144,13 +146,22 @@ private:
     GPUIO_DEVICE void settle_in_frame() {
         platform::store_release(cache_.frame_owners + frame_, owner_word(key_.array, key_.page));
         change_to(entry_.with_frame(frame_));
-        const std::byte* mapped = cache_.arrays[key_.array].mapped;
-        if (mapped != nullptr) {
+        const ArrayDescriptor& array = cache_.arrays[key_.array];
+        if (array.mapped != nullptr) {
             platform::count(&statistics(cache_).misses, 1);
-            begin_copy(reinterpret_cast<std::uint64_t>(mapped) + (key_.page << cache_.page_shift));
-        } else {
-            step_ = Step::kNeedsSlot;
+            return begin_copy(reinterpret_cast<std::uint64_t>(array.mapped) +
+                              (key_.page << cache_.page_shift));
         }
+        step_ = Step::kNeedsSlot;
+        if (array.directory == nullptr) return;
+        vouched_ = look_in_directory(voucher());
+        if (vouched_ != 0) begin_copy(use_directory_frame(cache_, vouched_) | kUnsure);
+    }
+
+    /// The word that says whether what is copied is the page's: the offer, or the directory's.
+    GPUIO_DEVICE const std::uint64_t* voucher() const {
+        if (slot_taken_) return &cache_.completions[slot_.index].status;
+        return directory_word(cache_.arrays[key_.array], key_.page);
     }
 
     GPUIO_DEVICE void begin_write_back(std::uint32_t frame) {
@@ -242,8 +253,9 @@ private:
         switch (answer.outcome) {
             case Outcome::kNone: return;
             case Outcome::kOffer:
+                vouched_ = answer_status(slot_, Outcome::kOffer);
+                return begin_copy(answer.source | kUnsure);
             case Outcome::kCopy:
-                is_offer_ = answer.outcome == Outcome::kOffer;
                 begin_copy(answer.source);
                 return;
             case Outcome::kWithdrawn: ask_again(); return;
@@ -263,17 +275,21 @@ private:
     GPUIO_DEVICE void copy() {
         help_copy(cache_, frame_);
         if (!copy_is_done(cache_, frame_)) return;
-        // What was copied from an offer may be another page's bytes. Nobody has seen them yet.
-        if (is_offer_ && poll_answer(cache_, slot_).outcome != Outcome::kOffer) return ask_again();
+        // What was copied may be another page's bytes. Nobody has seen them yet.
+        if (vouched_ != 0 && platform::load_again_system(voucher()) != vouched_) return ask_again();
+        if (vouched_ != 0 && !slot_taken_) {
+            platform::count(&statistics(cache_).misses, 1);
+            platform::count(&statistics(cache_).direct_hits, 1);
+        }
         publish();
     }
 
-    /// The prefetch's page has left the cache below before anyone came for it: brings it as if it
-    /// had not been prefetched, into the same frame.
+    /// The page has left the cache below, before anyone came for a prefetch's or while it was being
+    /// copied: asks the host for it, into the same frame. Not the directory again, so this ends.
     GPUIO_DEVICE void ask_again() {
-        finish_answer(cache_, slot_);
+        if (slot_taken_) finish_answer(cache_, slot_);
         slot_taken_ = false;
-        is_offer_ = false;
+        vouched_ = 0;
         step_ = Step::kNeedsSlot;
     }
 
@@ -319,11 +335,12 @@ private:
     Step step_ = Step::kLooking;
     bool hit_ = false;
     bool slot_taken_ = false;
-    bool is_offer_ = false;  ///< what is copied may be withdrawn
     PageEntry entry_{0};  ///< what this fault, as the page's owner, has made of it; without pins
     QueuePlace place_;
     std::uint32_t frame_ = kNoFrame;
     std::uint64_t looked_at_ = 0;  ///< frames, by the CLOCK hand
+    /// What `voucher` must still say when all is copied; 0: the source stays as long as it is lent.
+    std::uint64_t vouched_ = 0;
     std::uint32_t victim_frame_ = kNoFrame;
     std::uint64_t* victim_word_ = nullptr;
     Slot slot_{};

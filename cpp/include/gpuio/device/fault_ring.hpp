@@ -85,6 +85,11 @@ GPUIO_DEVICE inline void push_fault(const Cache& cache, FaultOperation operation
     platform::ring_doorbell(cache.control);
 }
 
+/// The status of this answer to the fault in `slot`.
+GPUIO_DEVICE inline std::uint64_t answer_status(Slot slot, Outcome outcome) {
+    return (std::uint64_t{slot.generation} << 16) | static_cast<std::uint64_t>(outcome);
+}
+
 /// Looks for the answer to the fault in `slot`. Does not wait.
 GPUIO_DEVICE inline Answer poll_answer(const Cache& cache, Slot slot) {
     const Completion* completion = cache.completions + slot.index;

@@ -82,13 +82,14 @@ inline constexpr std::uint64_t kServiceGone = 2;
 
 /// Counters of one shard. Threads add to the shard of their block, so that no counter is hot.
 struct alignas(64) StatisticsShard {
-    std::uint64_t misses;        ///< faults sent to the host service, and mapped page fills
+    std::uint64_t misses;        ///< pages brought from below: asked for, direct hits, mapped ones
     std::uint64_t joined;        ///< accesses that waited for another thread's fault
     std::uint64_t evictions;
     std::uint64_t write_backs;
     std::uint64_t prefetches;
     std::uint64_t filled_bytes;  ///< bytes copied into frames
     std::uint64_t hits;          ///< page accesses that found the page, where they are counted
+    std::uint64_t direct_hits;   ///< of the misses, pages that were copied without asking the host
 };
 static_assert(sizeof(StatisticsShard) == 64);
 inline constexpr std::uint32_t kStatisticsShards = 64;
@@ -118,8 +119,10 @@ struct ArrayDescriptor {
     std::byte* mapped;           ///< where the bytes are addressable by the device, else null
     std::uint64_t page_count;
     std::uint64_t length_bytes;  ///< bytes that are the array's, counted from byte 0 of page 0
+    /// Shared memory, one word a page: see directory.hpp. Null: every miss goes to the host.
+    const std::uint64_t* directory;
 };
-static_assert(sizeof(ArrayDescriptor) == 32);
+static_assert(sizeof(ArrayDescriptor) == 40);
 
 /// A context as kernels see it. In device memory; never changes while kernels run.
 struct Cache {
@@ -138,6 +141,8 @@ struct Cache {
     StickyError* error;
     StatisticsShard* statistics;    ///< kStatisticsShards of them
     ArrayDescriptor* arrays;        ///< kMaxArrays of them
+    const std::byte* l2_frames;     ///< shared memory; as `frames`, of the cache below
+    std::uint64_t* l2_marks;        ///< shared memory; one a frame of the cache below
     std::uint64_t io_timeout_us;
     std::uint32_t frame_count;
     std::uint32_t slot_count;       ///< a power of two, at least 64
@@ -146,6 +151,6 @@ struct Cache {
     std::uint32_t queue_limit;      ///< faults that may seek and fill frames at a time
     std::uint32_t reserved;
 };
-static_assert(sizeof(Cache) == 15 * 8 + 8 + 24);
+static_assert(sizeof(Cache) == 17 * 8 + 8 + 24);
 
 }  // namespace gpuio::device

@@ -22,6 +22,9 @@ namespace gpuio::device {
 
 /// In `FrameFill::partner`: the frame's bytes are copied out. (Pages are aligned to more.)
 inline constexpr std::uint64_t kOutward = 1;
+/// Beside it: the bytes there may be overwritten meanwhile. Whoever started the copy finds that out
+/// when it is done, and throws it away.
+inline constexpr std::uint64_t kUnsure = 2;
 
 /// Starts a copy between a frame that the caller is filling or writing back, and that has no copy
 /// under way, and `partner`, the address of as many bytes; with kOutward to there.
@@ -35,11 +38,12 @@ GPUIO_DEVICE inline void open_copy(const Cache& cache, std::uint32_t frame,
     platform::store_release(&fill.tickets, generation << 32);
 }
 
-/// Copies a piece of a page that is written back. Pinned threads may write to the page meanwhile,
-/// even by plain stores through a guard: it is REDIRTIED then, and is copied once more.
-/// A function of its own, so that ThreadSanitizer can be told of this race and of no other.
-GPUIO_DEVICE inline void copy_piece_out(std::byte* to, const std::byte* from, std::size_t bytes,
-                                        std::uint32_t piece) {
+/// Copies a piece that others may be writing to. Of a page that is written back: pinned threads,
+/// even by plain stores through a guard; it is REDIRTIED then, and is copied once more. Of one from
+/// a place that is not sure: an engine, another page's bytes; nobody uses them then.
+/// A function of its own, so that ThreadSanitizer can be told of these races and of no other.
+GPUIO_DEVICE inline void copy_racing_piece(std::byte* to, const std::byte* from, std::size_t bytes,
+                                           std::uint32_t piece) {
     platform::copy_piece(to, from, bytes, piece);
 }
 
@@ -66,12 +70,14 @@ GPUIO_DEVICE inline void help_copy(const Cache& cache, std::uint32_t frame) {
         }
         if (partner == 0) partner = platform::load_relaxed(&fill.partner);
         std::byte* inside = cache.frames + (std::uint64_t{frame} << cache.page_shift);
-        auto* outside = reinterpret_cast<std::byte*>(partner & ~kOutward);
+        auto* outside = reinterpret_cast<std::byte*>(partner & ~(kOutward | kUnsure));
         const bool outward = (partner & kOutward) != 0;
-        if (outward) {
-            copy_piece_out(outside, inside, page_bytes, piece);
+        std::byte* to = outward ? outside : inside;
+        const std::byte* from = outward ? inside : outside;
+        if ((partner & (kOutward | kUnsure)) != 0) {
+            copy_racing_piece(to, from, page_bytes, piece);
         } else {
-            platform::copy_piece(inside, outside, page_bytes, piece);
+            platform::copy_piece(to, from, page_bytes, piece);
         }
         ++copied;
     }

@@ -16,6 +16,8 @@
 ///     void     count(uint64_t*, uint64_t)              // relaxed add, result unused (statistics)
 ///     uint64_t load_relaxed_system(const uint64_t*)    // memory the host writes too
 ///     void     fence_acquire_system()                  // after a load that showed something
+///     uint64_t load_again_system(const uint64_t*)      // later than every load before it
+///     void     mark(uint64_t*)                         // stores 1; the host clears it; no order
 ///     void     store_release_system(uint64_t*, uint64_t)
 ///     void     store_pair_release_system(uint64_t* words, uint64_t, uint64_t)  // in any order
 ///     void     fence_acquire()                         // orders data loads before a re-check

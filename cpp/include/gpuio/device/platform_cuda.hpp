@@ -99,6 +99,15 @@ __device__ inline std::uint64_t load_relaxed_system(const std::uint64_t* word) {
     return value;
 }
 __device__ inline void fence_acquire_system() { asm volatile("fence.acq_rel.sys;" ::: "memory"); }
+__device__ inline std::uint64_t load_again_system(const std::uint64_t* word) {
+    fence_acquire_system();
+    return load_relaxed_system(word);
+}
+/// Without a look, which would take as long as the bus; a store is posted.
+__device__ inline void mark(std::uint64_t* word) {
+    const std::uint64_t marked = 1;
+    asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(word), "l"(marked) : "memory");
+}
 __device__ inline void store_release_system(std::uint64_t* word, std::uint64_t value) {
     asm volatile("st.release.sys.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
 }

@@ -96,6 +96,14 @@ inline Word load_data(const Word* word) {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 #endif
+inline std::uint64_t load_again_system(const std::uint64_t* word) {
+    fence_acquire();
+    return load_acquire(word);
+}
+/// Most words are marked already, and a look at one is cheaper than a store.
+inline void mark(std::uint64_t* word) {
+    if (load_relaxed(word) == 0) store_relaxed(word, 1);
+}
 template <class Word>
 inline void store_data(Word* word, Word value) {
     __atomic_store_n(word, value, __ATOMIC_RELAXED);

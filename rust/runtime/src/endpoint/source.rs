@@ -93,7 +93,7 @@ fn of_caches(report: &StatsReport) -> Snapshot {
             filled_bytes: l1.filled_bytes,
         },
         l2: L2Counters {
-            hits: l2.hits,
+            hits: report.l2_hits(),
             misses: l2.misses,
             evictions: l2.evictions,
         },

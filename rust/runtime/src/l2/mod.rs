@@ -3,11 +3,15 @@
 //! Owned by the service thread. It knows which frame holds which page and which frame to give up;
 //! it does no I/O.
 
+mod directory;
 mod lease;
+#[cfg(test)]
+mod tests;
 
 pub use gpuio_memory::frame_state::{FrameState, L2State};
 pub use lease::Lease;
 
+use directory::Directories;
 use gpuio_core::config::PolicyKind;
 use gpuio_core::replacement::{new_policy, ReplacementPolicy};
 use gpuio_core::Result;
@@ -49,11 +53,16 @@ struct FrameMeta {
     writing: bool,
     /// Its page was read ahead and not used yet: it gives way only when nothing else can.
     ahead: bool,
+    /// The array's directory names it: kernels may be copying from it without a pin.
+    published: bool,
 }
 
 /// Read-ahead pages that were not used yet keep at most this share of the frames from giving way.
 /// A scan-resistant policy would push them out before their turn comes: they look used never.
 const AHEAD_SHARE: usize = 4;
+
+/// Frames that kernels have used without asking and that are passed over for one victim, at most.
+const PASSED_OVER: usize = 64;
 
 /// Outcomes that are kept for the detectors; they are advice, so more are dropped.
 const MAX_OUTCOMES: usize = 1024;
@@ -76,6 +85,7 @@ pub struct L2 {
     index: HashMap<PageKey, u32>,
     free: Vec<u32>,
     policy: Box<dyn ReplacementPolicy>,
+    directories: Directories,
     /// Frames that became dirty, oldest first; entries may be out of date.
     dirty: VecDeque<u32>,
     /// Frames whose pages were read ahead, oldest first; entries may be out of date.
@@ -106,6 +116,7 @@ impl L2 {
             index: HashMap::with_capacity(frame_count as usize),
             free: (0..frame_count).rev().collect(),
             policy: new_policy(policy, frame_count),
+            directories: Directories::new(device, frame_count)?,
             dirty: VecDeque::new(),
             ahead: VecDeque::new(),
             ahead_outcomes: Vec::new(),
@@ -181,6 +192,54 @@ impl L2 {
         self.store.memory.device_address() + u64::from(frame) * self.store.page_bytes as u64
     }
 
+    /// Device addresses of the frames and of their marks.
+    pub fn shared_addresses(&self) -> [u64; 2] {
+        [
+            self.store.memory.device_address(),
+            self.directories.marks_address(),
+        ]
+    }
+
+    /// Makes the directory of an array and returns its device address.
+    pub fn open_directory(
+        &mut self,
+        device: &dyn Device,
+        array: u32,
+        page_count: u64,
+    ) -> Result<u64> {
+        self.directories.open(device, array, page_count)
+    }
+
+    /// The array goes, and none of its pages is in L2.
+    pub fn close_directory(&mut self, array: u32) {
+        self.directories.close(array);
+    }
+
+    /// Lets kernels copy the frame's page without asking, from now until the frame is given to
+    /// another page. All its bytes are there.
+    ///
+    /// A write-back into the frame takes nothing back: the page is FLUSHING in L1 until all its
+    /// bytes are here, so no kernel copies it meanwhile; and they are its own, so the word is as
+    /// true afterwards. Nor does what the host writes to the page, since no kernel uses it then;
+    /// nor a write to the resource, which only reads the frame.
+    pub fn publish(&mut self, frame: u32) {
+        let is_there = !matches!(self.state(frame), L2State::Free | L2State::Loading);
+        let meta = &mut self.meta[frame as usize];
+        if let Some(key) = meta.key.filter(|_| is_there && !meta.published) {
+            meta.published = self.directories.publish(key, frame);
+        }
+    }
+
+    /// The frame's page goes: before anything else is stored there.
+    fn withdraw(&mut self, frame: u32) {
+        let meta = &mut self.meta[frame as usize];
+        if std::mem::take(&mut meta.published) {
+            if let Some(key) = meta.key {
+                self.directories.withdraw(key);
+            }
+        }
+    }
+
     /// Takes a frame for `key`, which is not in L2: a free one, or one whose clean page gives way.
     /// The frame is FREE and indexed under the key; the caller moves it on at once. `None` when
     /// every frame is pinned, busy or dirty.
@@ -195,6 +254,7 @@ impl L2 {
             ..FrameMeta::default()
         };
         self.index.insert(key, frame);
+        self.directories.take_mark(frame); // of the page before
         self.policy
             .inserted(frame, self.index.hasher().hash_one(key));
         Some(frame)
@@ -227,16 +287,37 @@ impl L2 {
         }
     }
 
-    fn evict(&mut self) -> Option<u32> {
+    /// Takes out the frame that is to give way. Frames that kernels have used without asking since
+    /// they were looked at are passed over, and the policy hears of the use; not too many for one
+    /// victim, since a hit of the same page counts once only, however often it was used.
+    fn pick(&mut self) -> Option<u32> {
         let (states, meta) = (&self.store.states, &self.meta);
-        let clean = |frame: u32| {
+        let (policy, directories) = (&mut self.policy, &self.directories);
+        let mut used = Vec::new();
+        let mut may_go = |frame: u32| {
             let state = &states[frame as usize];
-            state.state() == L2State::Valid && state.is_unpinned()
+            if state.state() != L2State::Valid || !state.is_unpinned() {
+                return false;
+            }
+            let passes = used.len() < PASSED_OVER && directories.take_mark(frame);
+            if passes {
+                used.push(frame);
+            }
+            !passes
         };
-        let policy = &mut self.policy;
-        let frame = policy
-            .victim(&mut |frame| clean(frame) && !meta[frame as usize].ahead)
-            .or_else(|| policy.victim(&mut |frame| clean(frame)))?;
+        let picked = policy
+            .victim(&mut |frame| !meta[frame as usize].ahead && may_go(frame))
+            .or_else(|| policy.victim(&mut may_go));
+        for frame in used {
+            policy.touched(frame);
+        }
+        picked
+    }
+
+    fn evict(&mut self) -> Option<u32> {
+        // Where all that could go was in use, what was passed over can go now.
+        let frame = self.pick().or_else(|| self.pick())?;
+        self.withdraw(frame);
         self.end_ahead(frame, false);
         let claimed = self.store.states[frame as usize].try_claim();
         assert!(
@@ -253,6 +334,7 @@ impl L2 {
     /// Gives a frame back that was claimed for a load which failed, or whose page goes away. Its
     /// state must be LOADING, FREE or VALID, and nobody may hold a pin.
     pub fn discard(&mut self, frame: u32) {
+        self.withdraw(frame);
         self.store.states[frame as usize].set_state(L2State::Free);
         self.meta[frame as usize].ahead = false;
         if let Some(key) = self.meta[frame as usize].key.take() {
@@ -264,6 +346,7 @@ impl L2 {
 
     /// The frame is being filled.
     pub fn begin_load(&mut self, frame: u32) {
+        debug_assert!(!self.meta[frame as usize].published);
         self.store.states[frame as usize].set_state(L2State::Loading);
     }
 

@@ -50,12 +50,19 @@ impl Core {
     /// Gives a page that is in L2 to the kernel that asked: by telling it where to copy it from, or
     /// by the copy engine. The host device has none; there the service copies prefetches.
     ///
+    /// If a kernel waits for the page, kernels may copy it without asking from now on. But not what
+    /// was read ahead, before it is asked for: so the array's detector sees a scan go on. A second
+    /// scan it does not see, and need not, as long as the pages are there.
+    ///
     /// The copy engine is a call into the driver. One that waits for kernels (any thread of the
     /// program may have made it: `cudaFree`) holds up all others, and so a kernel that waits for
     /// the copy. So small pages, which it does not serve well anyway, never need it.
     pub fn deliver(&mut self, fault: Fault, frame: u32) {
         self.l2.pin(frame);
         let is_prefetch = fault.operation == FaultOperation::Prefetch as u32;
+        if !is_prefetch {
+            self.l2.publish(frame);
+        }
         let by_engine = self.page_bytes >= self.copy_engine_bytes;
         let by_service = is_prefetch && self.device.stream() == 0;
         let target = self.l1.frame_address(fault.frame);

@@ -99,6 +99,13 @@ pub struct StatsReport {
     pub written_bytes: u64,
 }
 
+impl StatsReport {
+    /// Pages that L2 had: those that kernels copied without asking are not in its own count.
+    pub fn l2_hits(&self) -> u64 {
+        self.l2.hits + self.l1.direct_hits
+    }
+}
+
 thread_local! {
     /// The address of the signals for whose context this thread works.
     static WORKS_FOR: Cell<usize> = const { Cell::new(0) };

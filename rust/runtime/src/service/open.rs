@@ -131,6 +131,7 @@ fn place(
         }
     };
     let view = view_of(core, request, geometry, id, &placement);
+    let directory = open_directory(core, id, geometry, &placement)?;
     if let Some(table) = placement.table() {
         core.l1.set_descriptor(
             id,
@@ -139,6 +140,7 @@ fn place(
                 mapped: mapped.map_or(0, |mapped| mapped.device),
                 page_count: geometry.page_count,
                 length_bytes: geometry.origin + geometry.array_bytes(),
+                directory,
             },
         )?;
     }
@@ -168,6 +170,24 @@ fn place(
         path: info.path.clone(),
         pinned,
     })
+}
+
+/// The device address of the words by which kernels find the array's pages in L2; 0 for none. Pages
+/// that the copy engine brings have none: lanes would take milliseconds for one (decision 5).
+fn open_directory(
+    core: &mut Core,
+    id: u32,
+    geometry: Geometry,
+    placement: &Placement,
+) -> Result<u64> {
+    let by_lanes = core.page_bytes < core.copy_engine_bytes;
+    match placement {
+        Placement::Cached { .. } if by_lanes => {
+            core.l2
+                .open_directory(&*core.device, id, geometry.page_count)
+        }
+        _ => Ok(0),
+    }
 }
 
 fn choose_placement(

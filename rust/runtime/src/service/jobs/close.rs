@@ -78,6 +78,7 @@ impl Close {
             core.device
                 .unregister_host(mapped.host - array.geometry.base as usize);
         }
+        core.l2.close_directory(self.array);
         core.traffic.close(array.resource);
         Turn::Done(std::mem::replace(&mut self.outcome, Ok(())))
     }
