@@ -80,10 +80,13 @@ impl SharedBlocks {
     }
 
     /// Takes an offer back. Its source stays where it was: a kernel may have seen the offer and not
-    /// yet its source, and reads what lies there before it looks again.
+    /// yet its source, and reads what lies there before it looks again. The fence keeps what is
+    /// stored there from now on behind the withdrawal; `loom_directory` shows that a store alone,
+    /// whatever its order, does not.
     pub fn withdraw(&self, fault: &Fault) {
         if let Some(words) = self.completion_words(fault.slot) {
             words[0].store(status_of(fault, Outcome::Withdrawn), Ordering::Release);
+            fence(Ordering::Release);
         }
     }
 

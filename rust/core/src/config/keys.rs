@@ -150,7 +150,9 @@ define_keys! {
         config_file: String => Option<String>, Plain, "none";
         /// Bytes of L1, the cache in device memory; at least 32 pages.
         l1_capacity_bytes: u64 => u64, Bytes, "memory_pool_size × l1_ratio";
-        /// Bytes of L2, the cache in pinned host memory; at least 8 pages.
+        /// Bytes of L2, the cache in pinned host memory; at least 8 pages. Beside it, each open
+        /// array that is not in host memory takes 8 bytes of host memory a page, by which kernels
+        /// find its pages in L2 (pages below copy_engine_bytes).
         l2_capacity_bytes: u64 => u64, Bytes, "memory_pool_size × (1 - l1_ratio)";
         /// Where live figures are served over HTTP: off, 127.0.0.1:PORT (0: any), unix:PATH, or
         /// public:ADDRESS:PORT for other machines.
