@@ -10,7 +10,7 @@
 ///        │ the L2 directory names the page: ─────┐
 ///        ▼                                       ▼
 ///     needs slot ──► waiting for the host ──► copying ──► publish ──► ready (pinned)
-///        ▲                                       │ the directory, or the host's offer, was withdrawn
+///        ▲                                       │ the directory word or the offer was withdrawn
 ///        └───────────────────────────────────────┘
 ///
 /// Of all lanes that want one page, in one warp or in many, the one that takes ownership brings it.
