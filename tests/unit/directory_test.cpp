@@ -117,8 +117,23 @@ TEST_F(Directory, WhatWasReadAheadIsAskedForOnce) {
     }
 }
 
-/// Reads and writes elements of the thread's own at random, and leaves 10 times the last round's
-/// number in each. Counts what was not as it was left.
+TEST_F(Directory, WhatL2HoldsIsReadWhileTheServiceStandsStill) {
+    gpuio::Config config = this->config(kEnoughPages);
+    config.io_timeout_us = 1'000'000;
+    Context context(config);
+    GPUIOArray<const Number> array(context, scratch_.uri("data"), kCount);
+    std::uint64_t first = 0, sum = 0;
+    test::run_single(context, touch_pages, array.ref(), kPages, &first);
+    context.state()->pause_service(true);
+    gpuio::launch(context, 1, 1, touch_pages, array.ref(), kPages, &sum);
+    context.state()->wait_for_kernels();
+    context.state()->pause_service(false);
+    context.synchronize();  // no access has failed
+    EXPECT_EQ(sum, first);
+}
+
+/// Reads and writes elements of the thread's own at random. Counts those that are not as they were
+/// left.
 void visit_own(ArrayRef<Number> a, int steps, Number salt, std::uint64_t* wrong) {
     const std::size_t threads = gpuio::thread_count();
     const std::size_t own = (a.size() - gpuio::thread_index() - 1) / threads + 1;
