@@ -54,9 +54,9 @@ double ask_cache(Companion& companion, const std::string& cache, Word& sum) {
     return static_cast<double>(kReads) / 1e6 / number_after(answer, "", "seconds=");
 }
 
-void compare_reads(const Options& options, std::uint64_t bytes, std::uint64_t page_bytes,
-                   const Emit& emit) {
-    WarmArray<Word> array(options.data_file, bytes, page_bytes);
+void compare_reads(const Options& options, const std::string& policy, std::uint64_t bytes,
+                   std::uint64_t page_bytes, const Emit& emit) {
+    WarmArray<Word> array(options.data_file, bytes, page_bytes, policy);
     gpuio::Context& context = array.context();
     Companion caches({options.lookup, options.data_file, std::to_string(bytes),
                       std::to_string(page_bytes), std::to_string(kReads)});
@@ -80,7 +80,7 @@ void compare_reads(const Options& options, std::uint64_t bytes, std::uint64_t pa
     for (const Word sum : sums) {
         if (sum != sums[0]) throw std::runtime_error("random reads: the sums differ");
     }
-    const std::string work = "warm random a[i], " + std::to_string(bytes / kMiB) +
+    const std::string work = "warm random a[i], " + policy + ", " + std::to_string(bytes / kMiB) +
                              " MiB, pages of " + std::to_string(page_bytes / 1024) + " KiB";
     const auto row = [&](const char* against, const Side& other, double target) {
         emit({work, against, "M/s", compare(ours.rates(), other.rates()), target});
@@ -93,9 +93,11 @@ void compare_reads(const Options& options, std::uint64_t bytes, std::uint64_t pa
 }  // namespace
 
 void warm_random_rows(const Options& options, const Emit& emit) {
-    for (const std::uint64_t bytes : {8 * kMiB, 256 * kMiB}) {
-        for (const std::uint64_t page_bytes : {4 << 10, 64 << 10}) {
-            compare_reads(options, bytes, page_bytes, emit);
+    for (const char* policy : {"cached", "pinned"}) {
+        for (const std::uint64_t bytes : {8 * kMiB, 256 * kMiB}) {
+            for (const std::uint64_t page_bytes : {4 << 10, 64 << 10}) {
+                compare_reads(options, policy, bytes, page_bytes, emit);
+            }
         }
     }
 }

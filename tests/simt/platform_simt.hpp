@@ -50,6 +50,10 @@ inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
     if (value == PageEntry::kOnePin && !PageEntry{before}.resident()) {
         ++simt::Scheduler::current().exercise().stray_pins;
     }
+    // It would borrow from the frame.
+    if (value == ~PageEntry::kOnePin + 1 && PageEntry{before}.pins() == 0) {
+        simt::Scheduler::current().fail("state", "a pin is taken off a page that has none");
+    }
     *word = before + value;
     return before;
 }

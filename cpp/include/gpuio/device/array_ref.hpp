@@ -26,7 +26,8 @@ namespace gpuio {
 /// out of range, reads as `T{}` (or writes nothing) and leaves an error for `Context::synchronize`.
 ///
 /// Concurrency: as with plain memory, two threads that touch the same element, one of them writing,
-/// need their own ordering. Elements of 1, 2, 4 or 8 bytes that lie aligned are never torn.
+/// need their own ordering. Elements of 1, 2, 4 or 8 bytes that lie aligned are never torn. Arrays
+/// with `policy=pinned` or `bypass` are plain memory: the compiler may keep what it has read.
 ///
 /// \tparam T trivially copyable, 1 to 4096 bytes. It may straddle pages.
 template <class T>
@@ -102,15 +103,18 @@ public:
     GPUIO_DEVICE Value load(std::size_t index) const {
         // Before the branch, where GCC reads the view once for a whole loop; behind it, every time.
         const Pages pages = this->pages();
-        const std::uint64_t byte = byte_of(index);
+        const Direct direct = this->direct();
+        if (GPUIO_EVENLY(index < direct.count)) {
+            return device::load_plainly<Value>(direct.bytes + index * sizeof(Value));
+        }
         if (!GPUIO_RARELY(index >= view_.quick_count)) {
+            const std::uint64_t byte = byte_of(index);
             Value value;
             if (GPUIO_RARELY(!pages.load_if_resident(byte, &value))) {
                 return device::slow_call<&ArrayRef::load_by_fault>(*this, byte);
             }
             return value;
         }
-        if (is_direct(index)) return device::load_element<Value>(direct_bytes(index));
         return device::slow_call<&ArrayRef::load_otherwise>(*this, index);
     }
 
@@ -125,7 +129,9 @@ public:
             }
             return;
         }
-        if (is_direct(index)) return device::store_element(direct_bytes(index), value);
+        if (index < view_.direct_count) {
+            return device::store_plainly(view_.direct + index * sizeof(Value), value);
+        }
         device::slow_call<&ArrayRef::store_otherwise, ArrayRef, std::size_t, Passed>(*this, index,
                                                                                      value);
     }
@@ -144,14 +150,6 @@ private:
     }
     GPUIO_DEVICE device::PageKey key_of(std::uint64_t byte) const {
         return {view_.array, byte >> view_.page_shift};
-    }
-
-    /// Whether the element is a load or store at `direct_bytes`, and no more.
-    GPUIO_DEVICE bool is_direct(std::size_t index) const {
-        return view_.direct != nullptr && view_.regular && index < view_.element_count;
-    }
-    GPUIO_DEVICE std::byte* direct_bytes(std::size_t index) const {
-        return view_.direct + index * sizeof(Value);
     }
 
     /// A cursor has come to the element from the page before.
@@ -175,7 +173,7 @@ private:
         GPUIO_DEVICE bool load_if_resident(std::uint64_t byte, Value* value) const {
             const std::uint64_t page = byte >> shift;
             const device::PageEntry before{device::look(table + page)};
-            if (GPUIO_RARELY(!before.resident() || !before.flag())) return false;
+            if (GPUIO_RARELY(!before.accessed())) return false;
             // The byte in the frame, by way of the distance between frame and page: no mask.
             const std::uint64_t distance = (before.frame() - page) << shift;
             *value = device::load_optimistically<Value>(frames + (byte + distance));
@@ -193,6 +191,13 @@ private:
         }
     };
 
+    /// The part that an array in plain memory needs.
+    struct Direct {
+        const std::byte* bytes;
+        std::size_t count;
+    };
+
+    GPUIO_DEVICE Direct direct() const { return {view_.direct, view_.direct_count}; }
     GPUIO_DEVICE Pages pages() const { return {view_.table, view_.frames, view_.page_shift}; }
 
     /// The hit path of a write: pinned, because a store cannot be taken back.
