@@ -62,8 +62,8 @@ inline namespace by_cxx {
 /// run one after the other, in the order of their launches. `Context::synchronize` waits and
 /// reports. The thread's current CUDA device does not matter, and stays. On a GPU the first launch
 /// of each kernel waits for all kernels that `launch` has started: CUDA cannot safely load one
-/// beside kernels that wait for pages. Kernels that a program starts by other means should be loaded
-/// early (CUDA_MODULE_LOADING=EAGER, or cudaFuncGetAttributes).
+/// beside kernels that wait for pages. Kernels that a program starts by other means should be
+/// loaded early (CUDA_MODULE_LOADING=EAGER, or cudaFuncGetAttributes).
 ///
 /// A file compiled by a C++ compiler can launch on the host device, one compiled by nvcc on a GPU:
 /// nvcc keeps no host version of a kernel's body. A program for machines with a GPU and without has
