@@ -116,6 +116,12 @@ void warm() {
              read_random<Plain>, count - 1, 256u, sink.data());
         pair(("warm a[i] in order" + suffix).c_str(), context, a, plain, double(count),
              read_in_order<Paged>, read_in_order<Plain>, count, sink.data());
+        pair(("warm gather of 4, random" + suffix).c_str(), context, a, plain, random,
+             gather_at_random<4, Paged>, read_random<Plain>, count - 1, 256u, sink.data());
+        pair(("warm gather of 4, in order" + suffix).c_str(), context, a, plain, double(count),
+             gather_in_order<4, Paged>, read_in_order<Plain>, count, sink.data());
+        pair(("warm gather of 8, in order" + suffix).c_str(), context, a, plain, double(count),
+             gather_in_order<8, Paged>, read_in_order<Plain>, count, sink.data());
         const std::uint64_t chunk = std::min<std::uint64_t>(page_bytes, 16384) / sizeof(Word);
         pair(("warm cursor p[k]" + suffix).c_str(), context, a, plain, double(count),
              read_by_cursor<Paged>, read_by_cursor<Plain>, count, chunk, sink.data());

@@ -53,6 +53,13 @@
 #define GPUIO_INLINE __attribute__((always_inline)) inline
 #endif
 
+/// Before a loop over what a kernel is to keep in registers.
+#if defined(__CUDACC__)
+#define GPUIO_UNROLL _Pragma("unroll")
+#else
+#define GPUIO_UNROLL
+#endif
+
 /// Before a loop over the words of an element: unrolled where they are few, because then they can
 /// be in registers, and not where that would only make a large program.
 #if defined(__CUDACC__)
