@@ -125,8 +125,9 @@ public:
     ///     float values[4];
     ///     a.gather(at, values);
     ///
-    /// On a GPU, 4 to 8 small elements; their values and indices are in registers. On the host
-    /// device from 32 on, of arrays that are larger than the processor's caches.
+    /// Worth it on a GPU for 4 to 8 small elements that threads side by side read side by side:
+    /// their values and indices are in registers. On the host device from 32 on, of arrays that are
+    /// larger than the processor's caches (docs/performance.md).
     template <std::size_t count>
     GPUIO_DEVICE void gather(const std::size_t (&index)[count], Value (&to)[count]) const;
 
@@ -156,6 +157,8 @@ private:
 
     template <std::size_t count>
     GPUIO_DEVICE void gather_in_steps(const std::size_t (&index)[count], Value (&to)[count]) const;
+    GPUIO_DEVICE static std::uint64_t look_again_in_steps(const std::uint64_t* word,
+                                                          const Value& loaded);
     template <std::size_t count>
     GPUIO_DEVICE void prefetch_lines(const std::size_t (&index)[count]) const;
 

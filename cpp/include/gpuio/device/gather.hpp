@@ -10,6 +10,7 @@
 #include "gpuio/device/array_ref.hpp"
 #include "gpuio/device/element.hpp"
 #include "gpuio/device/macros.hpp"
+#include "gpuio/device/optimistic.hpp"
 #include "gpuio/device/page_entry.hpp"
 #include "gpuio/device/platform.hpp"
 
@@ -41,20 +42,27 @@ GPUIO_DEVICE void ArrayRef<T>::gather_in_steps(const std::size_t (&index)[count]
         const bool inside = index[k] < view_.quick_count;
         seen[k] = inside ? platform::load_relaxed(pages.word_of(byte_of(index[k]))) : 0;
     }
-    platform::fence_acquire();
+    if constexpr (!device::kOrderedByAddress) platform::fence_acquire();
     GPUIO_UNROLL
     for (std::size_t k = 0; k < count; ++k) {
         const device::PageEntry entry{seen[k]};
         if (!entry.accessed()) continue;
         to[k] = device::load_element<Value>(pages.place_of(byte_of(index[k]), entry));
     }
-    platform::fence_acquire();
+    if constexpr (!device::kOrderedByAddress) platform::fence_acquire();
     GPUIO_UNROLL
     for (std::size_t k = 0; k < count; ++k) {
         const bool hit = device::PageEntry{seen[k]}.accessed() &&
-                         platform::load_relaxed(pages.word_of(byte_of(index[k]))) == seen[k];
+                         look_again_in_steps(pages.word_of(byte_of(index[k])), to[k]) == seen[k];
         if (!hit) to[k] = load(index[k]);
     }
+}
+
+template <class T>
+GPUIO_DEVICE std::uint64_t ArrayRef<T>::look_again_in_steps(const std::uint64_t* word,
+                                                            const Value& loaded) {
+    if constexpr (device::kOrderedByAddress) return device::look_again(word, loaded);
+    return platform::load_relaxed(word);
 }
 
 /// On a CPU, which has as many instructions in flight as it has room for: more elements are on
