@@ -1,7 +1,7 @@
 // What gpuio costs and gains on a card, each figure beside a reference that was measured in the
 // same run: accesses that hit, pages from host memory, fault round trips, files, managed memory.
 //
-//     gpu_bench [PART...]     parts: warm host faults memio files uvm; without any, all
+//     gpu_bench [PART...]     parts: warm pinned host faults memio files uvm; without any, all
 //
 // Files go to TMPDIR. fio is the reference for files; GPUIO_BENCH_FIO says how to start it [fio].
 #include <fcntl.h>
@@ -116,12 +116,33 @@ void warm() {
              read_random<Plain>, count - 1, 256u, sink.data());
         pair(("warm a[i] in order" + suffix).c_str(), context, a, plain, double(count),
              read_in_order<Paged>, read_in_order<Plain>, count, sink.data());
+        pair(("warm gather of 4, random" + suffix).c_str(), context, a, plain, random,
+             gather_at_random<4, Paged>, read_random<Plain>, count - 1, 256u, sink.data());
+        pair(("warm gather of 4, in order" + suffix).c_str(), context, a, plain, double(count),
+             gather_in_order<4, Paged>, read_in_order<Plain>, count, sink.data());
+        pair(("warm gather of 8, in order" + suffix).c_str(), context, a, plain, double(count),
+             gather_in_order<8, Paged>, read_in_order<Plain>, count, sink.data());
         const std::uint64_t chunk = std::min<std::uint64_t>(page_bytes, 16384) / sizeof(Word);
         pair(("warm cursor p[k]" + suffix).c_str(), context, a, plain, double(count),
              read_by_cursor<Paged>, read_by_cursor<Plain>, count, chunk, sink.data());
         pair(("warm run()" + suffix).c_str(), context, a, plain, double(count),
              read_by_run<Paged>, read_by_run<Plain>, count, chunk, sink.data());
     }
+}
+
+/// A file that is whole in GPU memory.
+void pinned() {
+    const std::uint64_t bytes = 256 * kMiB, count = bytes / sizeof(Word);
+    File file(bytes);
+    gpuio::Context context(config_of(65536, 32 * kMiB, 32 * kMiB));
+    gpuio::GPUIOArray<const Word> a(context, file.uri("direct=0&policy=pinned"), count);
+    Memory plain(kDevice, count);
+    Memory sink(kDevice, 1);
+    CHECK_CUDA(cudaMemset(plain.data(), 1, bytes));
+    pair("pinned a[i] random", context, a, plain, double(kBlocks * kThreads) * 256,
+         read_random<Paged>, read_random<Plain>, count - 1, 256u, sink.data());
+    pair("pinned a[i] in order", context, a, plain, double(count), read_in_order<Paged>,
+         read_in_order<Plain>, count, sink.data());
 }
 
 /// Gigabytes a second of a gather of whole records through an array.
@@ -368,7 +389,7 @@ int main(int argc, char** argv) {
         return 77;
     }
     const std::pair<const char*, void (*)()> parts[] = {
-        {"warm", warm}, {"host", host}, {"faults", faults},
+        {"warm", warm}, {"pinned", pinned}, {"host", host}, {"faults", faults},
         {"memio", memio}, {"files", files}, {"uvm", uvm},
     };
     int failed = 0;

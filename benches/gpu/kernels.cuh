@@ -28,6 +28,10 @@ struct Plain {
     };
     __device__ Word operator[](std::uint64_t i) const { return data[i]; }
     __device__ Cursor pin(std::uint64_t) const { return {data}; }
+    template <std::size_t count>
+    __device__ void gather(const std::size_t (&index)[count], Word (&to)[count]) const {
+        for (std::size_t k = 0; k < count; ++k) to[k] = data[index[k]];
+    }
 };
 
 __host__ __device__ inline std::uint64_t mix(std::uint64_t value) {
@@ -56,6 +60,35 @@ BENCH_KERNEL void read_in_order(Source a, std::uint64_t count, Word* sink) {
     Word sum = 0;
     for (std::uint64_t i = gpuio::thread_index(); i < count; i += gpuio::thread_count()) {
         sum += a[i];
+    }
+    use(sum, sink);
+}
+
+/// The same, several elements at a time.
+template <int at_once, class Source>
+BENCH_KERNEL void gather_in_order(Source a, std::uint64_t count, Word* sink) {
+    Word sum = 0;
+    const std::uint64_t step = gpuio::thread_count();
+    for (std::uint64_t i = gpuio::thread_index(); i < count; i += at_once * step) {
+        std::size_t at[at_once];
+        Word values[at_once];
+        for (int k = 0; k < at_once; ++k) at[k] = i + k * step < count ? i + k * step : i;
+        a.gather(at, values);
+        for (int k = 0; k < at_once; ++k) sum += values[k];
+    }
+    use(sum, sink);
+}
+
+template <int at_once, class Source>
+BENCH_KERNEL void gather_at_random(Source a, std::uint64_t mask, unsigned each, Word* sink) {
+    Word sum = 0;
+    std::uint64_t state = gpuio::thread_index() * each;
+    for (unsigned n = 0; n < each; n += at_once) {
+        std::size_t at[at_once];
+        Word values[at_once];
+        for (int k = 0; k < at_once; ++k) at[k] = mix(++state) & mask;
+        a.gather(at, values);
+        for (int k = 0; k < at_once; ++k) sum += values[k];
     }
     use(sum, sink);
 }

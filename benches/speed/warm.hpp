@@ -1,4 +1,4 @@
-// An array that is whole in L1 of the host device, beside a plain copy of it.
+// An array that is whole near the host device, in L1 or pinned, beside a plain copy of it.
 #pragma once
 
 #include <gpuio/gpuio.hpp>
@@ -19,9 +19,11 @@ template <class T>
 class WarmArray {
 public:
     /// The first `bytes` bytes of the file, on pages of `page_bytes`.
-    WarmArray(const std::string& path, std::uint64_t bytes, std::uint64_t page_bytes)
+    /// \param policy of the URI: "cached" or "pinned"
+    WarmArray(const std::string& path, std::uint64_t bytes, std::uint64_t page_bytes,
+              const std::string& policy = "cached")
         : context_(config_for(bytes, page_bytes)),
-          array_(context_, "localio://" + path + "?direct=1", bytes / sizeof(T)),
+          array_(context_, "localio://" + path + "?direct=1&policy=" + policy, bytes / sizeof(T)),
           raw_(bytes) {
         raw_.read(path);
         T last{};

@@ -34,6 +34,22 @@ GPUIO_KERNEL void read_array(gpuio::ArrayRef<const Word> a, Word* sum) {
     *sum = total;
 }
 
+/// The same elements, 64 at a time.
+GPUIO_KERNEL void gather_array(gpuio::ArrayRef<const Word> a, Word* sum) {
+    constexpr std::size_t count = 64;
+    static_assert(kReads % count == 0);
+    Word total = 0;
+    Indices indices(a.size());
+    for (std::uint64_t k = 0; k < kReads; k += count) {
+        std::size_t at[count];
+        Word values[count];
+        for (std::size_t& index : at) index = indices.next();
+        a.gather(at, values);
+        for (const Word value : values) total += value;
+    }
+    *sum = total;
+}
+
 GPUIO_KERNEL void read_pointer(const Word* data, std::size_t size, Word* sum) {
     Word total = 0;
     Indices indices(size);
@@ -54,48 +70,54 @@ double ask_cache(Companion& companion, const std::string& cache, Word& sum) {
     return static_cast<double>(kReads) / 1e6 / number_after(answer, "", "seconds=");
 }
 
-void compare_reads(const Options& options, std::uint64_t bytes, std::uint64_t page_bytes,
-                   const Emit& emit) {
-    WarmArray<Word> array(options.data_file, bytes, page_bytes);
+void compare_reads(const Options& options, const std::string& policy, std::uint64_t bytes,
+                   std::uint64_t page_bytes, const Emit& emit) {
+    WarmArray<Word> array(options.data_file, bytes, page_bytes, policy);
     gpuio::Context& context = array.context();
     Companion caches({options.lookup, options.data_file, std::to_string(bytes),
                       std::to_string(page_bytes), std::to_string(kReads)});
-    Word sums[4]{};
-    Side ours([&] {
-        return rate_of([&] {
-            gpuio::launch(context, 1, 1, read_array, array.ref(), &sums[0]);
-            context.synchronize();
+    Word sums[5]{};
+    const auto launched = [&](auto kernel, auto... args) {
+        return Side([&context, kernel, args...] {
+            return rate_of([&] {
+                gpuio::launch(context, 1, 1, kernel, args...);
+                context.synchronize();
+            });
         });
-    });
-    Side pointer([&] {
-        return rate_of([&] {
-            gpuio::launch(context, 1, 1, read_pointer, array.raw(), array.size(), &sums[1]);
-            context.synchronize();
-        });
-    });
+    };
+    Side ours = launched(read_array, array.ref(), &sums[0]);
+    Side pointer = launched(read_pointer, array.raw(), array.size(), &sums[1]);
+    Side gathering = launched(gather_array, array.ref(), &sums[4]);
     Side quick([&] { return ask_cache(caches, "quick_cache", sums[2]); });
     Side moka([&] { return ask_cache(caches, "moka", sums[3]); });
-    take_turns(options.rounds, std::vector<Side*>{&ours, &pointer, &quick, &moka});
+    take_turns(options.rounds, std::vector<Side*>{&ours, &gathering, &pointer, &quick, &moka});
     array.check_warm();
     for (const Word sum : sums) {
         if (sum != sums[0]) throw std::runtime_error("random reads: the sums differ");
     }
-    const std::string work = "warm random a[i], " + std::to_string(bytes / kMiB) +
-                             " MiB, pages of " + std::to_string(page_bytes / 1024) + " KiB";
-    const auto row = [&](const char* against, const Side& other, double target) {
-        emit({work, against, "M/s", compare(ours.rates(), other.rates()), target});
+    const std::string which = policy + ", " + std::to_string(bytes / kMiB) +
+                              " MiB, pages of " + std::to_string(page_bytes / 1024) + " KiB";
+    const auto row = [&](const char* work, const Side& side, const char* against,
+                         const Side& other, double target) {
+        emit({work + which, against, "M/s", compare(side.rates(), other.rates()), target});
     };
-    row("raw random read", pointer, 0.4);
-    row("quick_cache lookup", quick, 5);
-    row("moka lookup", moka, 5);
+    const char* one = "warm random a[i], ";
+    row(one, ours, "raw random read", pointer, 0.4);
+    row(one, ours, "quick_cache lookup", quick, 5);
+    row(one, ours, "moka lookup", moka, 5);
+    const char* many = "warm random gather of 64, ";
+    row(many, gathering, "raw random read", pointer, 0);
+    row(many, gathering, "quick_cache lookup", quick, 0);
 }
 
 }  // namespace
 
 void warm_random_rows(const Options& options, const Emit& emit) {
-    for (const std::uint64_t bytes : {8 * kMiB, 256 * kMiB}) {
-        for (const std::uint64_t page_bytes : {4 << 10, 64 << 10}) {
-            compare_reads(options, bytes, page_bytes, emit);
+    for (const char* policy : {"cached", "pinned"}) {
+        for (const std::uint64_t bytes : {8 * kMiB, 256 * kMiB}) {
+            for (const std::uint64_t page_bytes : {4 << 10, 64 << 10}) {
+                compare_reads(options, policy, bytes, page_bytes, emit);
+            }
         }
     }
 }

@@ -79,10 +79,10 @@ pub mod ffi {
         origin: u64,
         element_count: u64,
         quick_count: u64,
+        direct_count: u64,
+        page_shift: u32,
         array: u16,
-        page_shift: u8,
-        regular: u8,
-        counts_hits: u8,
+        counts_hits: u16,
     }
 
     /// The counters of a context and one of its arrays.

@@ -32,8 +32,8 @@ fn rust_and_cpp_agree() {
             queue_limit
         ),
         layout_of!(
-            ArrayView: cache, table, frames, direct, origin, element_count, quick_count, array,
-            page_shift, regular, counts_hits
+            ArrayView: cache, table, frames, direct, origin, element_count, quick_count,
+            direct_count, page_shift, array, counts_hits
         ),
     ]
     .concat();

@@ -20,9 +20,9 @@ device::ArrayView view_of(const bridge::View& view) {
         .origin = view.origin,
         .element_count = view.element_count,
         .quick_count = view.quick_count,
-        .array = view.array,
+        .direct_count = view.direct_count,
         .page_shift = view.page_shift,
-        .regular = view.regular,
+        .array = view.array,
         .counts_hits = view.counts_hits,
     };
 }

@@ -124,7 +124,7 @@ ContextImpl::~ContextImpl() {
 }
 
 int ContextImpl::prepare_kernel(const void* kernel, int (*load)(const void*)) {
-    return KernelGate::instance().load_once(kernel, load);
+    return KernelGate::instance().load_once(kernel, device_.device_id, load);
 }
 
 std::unique_lock<std::shared_mutex> ContextImpl::admit_launch() {

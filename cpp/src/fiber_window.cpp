@@ -15,7 +15,7 @@ bool in_use(const device::Cache& cache, std::uint32_t frame) {
     const std::uint64_t* table = cache.arrays[device::owner_array(owner)].table;
     const device::PageEntry entry{platform::load_acquire(table + device::owner_page(owner))};
     if (entry.frame() != frame) return false;
-    const bool awaited = entry.state() == device::PageState::kBusy && entry.flag();
+    const bool awaited = entry.state() == device::PageState::kOwned;
     return awaited || (entry.resident() && entry.pins() != 0);
 }
 

@@ -18,7 +18,7 @@ void KernelGate::add(const std::shared_ptr<ContextImpl>& context) {
     contexts_.push_back(context);
 }
 
-bool KernelGate::is_loaded(const void* kernel) {
+bool KernelGate::is_loaded(const KernelOnDevice& kernel) {
     std::shared_lock lock(mutex_);
     return loaded_.contains(kernel);
 }
@@ -43,14 +43,15 @@ Quiet KernelGate::quiet(const ContextImpl* except) {
     return quiet;
 }
 
-int KernelGate::load_once(const void* kernel, int (*load)(const void*)) {
-    if (is_loaded(kernel)) return 0;
+int KernelGate::load_once(const void* kernel, int device, int (*load)(const void*)) {
+    const KernelOnDevice loading(kernel, device);
+    if (is_loaded(loading)) return 0;
     const Quiet quiet = this->quiet(nullptr);
-    if (is_loaded(kernel)) return 0;
+    if (is_loaded(loading)) return 0;
     const int status = load(kernel);
     if (status == 0) {
         std::lock_guard lock(mutex_);
-        loaded_.insert(kernel);
+        loaded_.insert(loading);
     }
     return status;
 }

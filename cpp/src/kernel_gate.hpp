@@ -10,8 +10,9 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace gpuio::detail {
@@ -38,17 +39,19 @@ public:
     /// \param except a context whose kernels the caller has seen to itself; may be null
     Quiet quiet(const ContextImpl* except);
 
-    /// Calls `load(kernel)`, in a quiet moment, if it has not been called for this kernel yet.
-    /// Returns what `load` returned, 0 if it was not called; if that is not 0, it is called again
-    /// next time.
-    int load_once(const void* kernel, int (*load)(const void*));
+    /// Calls `load(kernel)`, in a quiet moment, if it has not been called for this kernel on this
+    /// device yet. Returns what `load` returned, 0 if it was not called; if that is not 0, it is
+    /// called again next time.
+    int load_once(const void* kernel, int device, int (*load)(const void*));
 
 private:
-    bool is_loaded(const void* kernel);
+    using KernelOnDevice = std::pair<const void*, int>;
+
+    bool is_loaded(const KernelOnDevice& kernel);
 
     std::mutex turns_;  ///< taken first
     std::shared_mutex mutex_;
-    std::unordered_set<const void*> loaded_;
+    std::set<KernelOnDevice> loaded_;
     std::vector<std::weak_ptr<ContextImpl>> contexts_;
 };
 

@@ -48,9 +48,8 @@ rust::Vec<std::uint64_t> device_layout() {
         sizeof(ArrayView), offsetof(ArrayView, cache), offsetof(ArrayView, table),
         offsetof(ArrayView, frames), offsetof(ArrayView, direct), offsetof(ArrayView, origin),
         offsetof(ArrayView, element_count), offsetof(ArrayView, quick_count),
-        offsetof(ArrayView, array),
-        offsetof(ArrayView, page_shift), offsetof(ArrayView, regular),
-        offsetof(ArrayView, counts_hits),
+        offsetof(ArrayView, direct_count), offsetof(ArrayView, page_shift),
+        offsetof(ArrayView, array), offsetof(ArrayView, counts_hits),
     };
 }
 

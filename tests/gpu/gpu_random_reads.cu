@@ -18,6 +18,19 @@ GPUIO_KERNEL void read_at_random(gpuio::ArrayRef<const std::uint64_t> a, std::ui
     }
 }
 
+template <int count>
+GPUIO_KERNEL void gather_at_random(gpuio::ArrayRef<const std::uint64_t> a, std::uint64_t reads,
+                                   std::uint64_t seed, Mismatches* wrong) {
+    const std::uint64_t step = gpuio::thread_count() * count;
+    for (std::uint64_t i = gpuio::thread_index() * count; i < reads; i += step) {
+        std::size_t at[count];
+        std::uint64_t values[count];
+        for (int k = 0; k < count; ++k) at[k] = mix(seed + i + k) % a.size();
+        a.gather(at, values);
+        for (int k = 0; k < count; ++k) wrong->expect(at[k], values[k], mix(at[k] ^ kSalt));
+    }
+}
+
 struct Shape {
     std::uint64_t page_bytes;
     std::uint64_t file_pages;
@@ -26,7 +39,10 @@ struct Shape {
     const char* query;
 };
 
-void thrash(const Shape& shape) {
+using Kernel = void (*)(gpuio::ArrayRef<const std::uint64_t>, std::uint64_t, std::uint64_t,
+                        Mismatches*);
+
+void thrash(const Shape& shape, Kernel kernel = read_at_random) {
     const std::uint64_t bytes = shape.page_bytes * shape.file_pages;
     TempFile file(bytes, kSalt);
     gpuio::Context context(config_of(shape.page_bytes, shape.l1_pages, shape.l2_pages));
@@ -37,7 +53,7 @@ void thrash(const Shape& shape) {
     const auto start = std::chrono::steady_clock::now();
     std::uint64_t done = 0;
     while (done < wanted && (done == 0 || seconds_since(start) < kBudgetSeconds)) {
-        gpuio::launch(context, 1024, 256, read_at_random, a.ref(), chunk, done, wrong.device());
+        gpuio::launch(context, 1024, 256, kernel, a.ref(), chunk, done, wrong.device());
         context.synchronize();
         done += chunk;
     }
@@ -65,6 +81,10 @@ int main(int argc, char** argv) {
                    {"4 KiB, 32 frames, 8 frames of L2",
                     [] { thrash({4096, 512, 32, 8, "direct=0"}); }},
                    {"64 KiB, warp copies", [] { thrash({64 << 10, 1024, 256, 512, ""}); }},
+                   {"4 KiB, 256 frames, small L2, four at a time",
+                    [] { thrash({4096, 8192, 256, 512, ""}, gather_at_random<4>); }},
+                   {"4 KiB, most in L1, eight at a time",
+                    [] { thrash({4096, 8192, 7000, 9000, ""}, gather_at_random<8>); }},
                    {"256 KiB, copy engine", [] { thrash({256 << 10, 256, 64, 128, ""}); }},
                    {"2 MiB, copy engine", [] { thrash({2 << 20, 48, 32, 40, ""}); }},
                });

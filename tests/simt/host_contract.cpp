@@ -56,10 +56,11 @@ void HostService::check_still_there(const Request& request, const char* what) {
     const PageEntry entry = machine_.arrays[request.array].entry(request.page);
     const bool writes_back = request.operation == FaultOperation::kWriteBack;
     const bool state_fits = writes_back ? entry.resident() && entry.state() != PageState::kValid
-                                        : entry.state() == PageState::kBusy;
+                                        : entry.busy();
     // A prefetch enters its frame into the table only after it has been pushed.
     const bool frame_fits = entry.frame() == request.frame ||
-                            (request.operation == FaultOperation::kPrefetch && entry.flag());
+                            (request.operation == FaultOperation::kPrefetch &&
+                             entry.state() == PageState::kOwned);
     const bool owner_fits = machine_.cache.frame_owners[request.frame] ==
                             device::owner_word(request.array, request.page);
     if (!state_fits || !frame_fits || !owner_fits) {

@@ -113,9 +113,9 @@ device::ArrayView Machine::view(const SimArray& array) {
         .origin = array.shape.origin,
         .element_count = array.shape.element_count,
         .quick_count = array.regular && !array.counts_hits ? array.shape.element_count : 0,
+        .direct_count = 0,
+        .page_shift = cache.page_shift,
         .array = static_cast<std::uint16_t>(array.id),
-        .page_shift = static_cast<std::uint8_t>(cache.page_shift),
-        .regular = array.regular,
         .counts_hits = array.counts_hits,
     };
 }
@@ -140,7 +140,7 @@ void Machine::repair() {
     for (SimArray& array : arrays) {
         for (std::uint64_t page = 0; page < array.page_count; ++page) {
             const PageEntry entry = array.entry(page);
-            if (entry.state() == PageState::kBusy) {
+            if (entry.busy()) {
                 slots |= std::uint64_t{1} << device::unpack_slot(fills_[entry.frame()].slot).index;
             } else if (entry.resident() && entry.state() != PageState::kValid) {
                 // Whether its write-back was made or not: writing once more is always right.

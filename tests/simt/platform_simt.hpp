@@ -15,6 +15,9 @@ namespace gpuio::platform {
 /// As on the host device.
 inline constexpr std::uint32_t kMaxHandSteps = 1024;
 inline constexpr std::uint32_t kLooksAtHostOneIn = 8;
+inline constexpr bool kGathersInSteps = true;
+inline constexpr std::size_t kLeastPrefetched = ~std::size_t{0};
+inline void prefetch_line(const std::byte*) {}
 
 inline void point() { simt::Scheduler::current().point(); }
 
@@ -49,6 +52,10 @@ inline std::uint64_t fetch_add(std::uint64_t* word, std::uint64_t value) {
     const std::uint64_t before = *word;
     if (value == PageEntry::kOnePin && !PageEntry{before}.resident()) {
         ++simt::Scheduler::current().exercise().stray_pins;
+    }
+    // It would borrow from the frame.
+    if (value == ~PageEntry::kOnePin + 1 && PageEntry{before}.pins() == 0) {
+        simt::Scheduler::current().fail("state", "a pin is taken off a page that has none");
     }
     *word = before + value;
     return before;

@@ -1,6 +1,7 @@
 // The device code under test: the only file that is compiled anew for every planted bug.
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 #include "gpuio/device/array_ref.hpp"
 #include "program.hpp"
@@ -89,6 +90,22 @@ public:
         if (machine_.error.count == errors || std::memcmp(&value, &nothing, sizeof value) != 0) {
             Scheduler::current().fail("error", "an index out of range gave no error, or a value");
         }
+    }
+
+    void gather(std::size_t index, Random& random) override {
+        constexpr std::size_t count = 3;
+        std::size_t at[count] = {index};
+        const auto size = static_cast<std::uint32_t>(array_.size());
+        for (std::size_t k = 1; k < count; ++k) at[k] = random.below(size);
+        Scheduler::current().task().looked_optimistically = false;
+        std::vector<Oracle::Reading> readings;
+        for (const std::size_t i : at) {
+            readings.push_back(oracle_.begin_read(i, machine_.error.count));
+        }
+        Value values[count];
+        array_.gather(at, values);
+        Scheduler::current().task().looked_optimistically = false;
+        for (std::size_t k = 0; k < count; ++k) check(readings[k], values[k]);
     }
 
 private:

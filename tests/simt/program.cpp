@@ -99,6 +99,7 @@ void Program::perform(Access access, std::uint32_t id, Random& random) {
             break;
         case Access::kPrefetch: port.prefetch(any); break;
         case Access::kOutOfRange: port.read_out_of_range(); break;
+        case Access::kGather: port.gather(any, random); break;
     }
     task.doing = "the kernel";
 }

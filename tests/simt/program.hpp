@@ -14,11 +14,13 @@ namespace simt {
 
 /// The kinds of access a lane makes.
 enum class Access : std::uint32_t {
-    kRead, kWrite, kReadModifyWrite, kScan, kCursorScan, kGuardedWalk, kRun, kPrefetch, kOutOfRange
+    kRead, kWrite, kReadModifyWrite, kScan, kCursorScan, kGuardedWalk, kRun, kPrefetch, kOutOfRange,
+    kGather
 };
-inline constexpr std::uint32_t kAccesses = 9;
+inline constexpr std::uint32_t kAccesses = 10;
 inline constexpr const char* kAccessNames[] = {
-    "a[i]", "a[i] = v", "a[i] = a[i]", "scan", "cursor", "guard", "run", "prefetch", "a[size]"};
+    "a[i]", "a[i] = v", "a[i] = a[i]", "scan", "cursor", "guard", "run", "prefetch", "a[size]",
+    "gather"};
 
 /// An array as lanes use it, whatever its element type.
 class Port {
@@ -32,6 +34,7 @@ public:
     virtual void run(std::size_t index) = 0;
     virtual void prefetch(std::size_t index) = 0;
     virtual void read_out_of_range() = 0;
+    virtual void gather(std::size_t index, Random& random) = 0;  ///< it and others
 };
 /// The port of one array. Defined where the device code under test is compiled.
 std::unique_ptr<Port> make_port(Machine& machine, std::uint32_t array);

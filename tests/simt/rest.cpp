@@ -16,6 +16,7 @@ std::string Machine::check_entry(const SimArray& array, std::uint64_t page,
     if (entry.state() == PageState::kInvalid) {
         return entry.pins() == 0 ? "" : "INVALID and pinned";
     }
+    if (entry.state() == PageState::kOwned) return "OWNED, with nobody there";
     if (entry.pins() != 0) return std::to_string(entry.pins()) + " pins are left";
     if (entry.state() != PageState::kValid && entry.state() != PageState::kDirty &&
         entry.state() != PageState::kBusy) {
@@ -26,8 +27,7 @@ std::string Machine::check_entry(const SimArray& array, std::uint64_t page,
         return "frame " + std::to_string(entry.frame()) + " does not know it is the page's";
     }
     if (++frame_uses[entry.frame()] > 1) return "its frame holds another page too";
-    if (entry.state() == PageState::kBusy) {
-        if (entry.flag()) return "BUSY and owned, with nobody there";
+    if (entry.busy()) {
         const device::Slot slot = device::unpack_slot(fills_[entry.frame()].slot);
         if ((slot_bitmap_ >> slot.index & 1) == 0) return "BUSY, and its slot is free";
         if (slot_generation_[slot.index] != slot.generation) {

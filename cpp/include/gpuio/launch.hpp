@@ -16,6 +16,29 @@ namespace gpuio {
 #if defined(__CUDACC__)
 namespace detail {
 
+/// Makes a GPU the calling thread's current one, to which alone CUDA loads and launches; then the
+/// one before it again.
+class CurrentDevice {
+public:
+    explicit CurrentDevice(int device) {
+        status_ = cudaGetDevice(&before_);
+        if (status_ != cudaSuccess || before_ == device) return;
+        status_ = cudaSetDevice(device);
+        changed_ = status_ == cudaSuccess;
+    }
+    ~CurrentDevice() {
+        if (changed_) cudaSetDevice(before_);
+    }
+    CurrentDevice(const CurrentDevice&) = delete;
+    CurrentDevice& operator=(const CurrentDevice&) = delete;
+    cudaError_t status() const { return status_; }
+
+private:
+    int before_ = 0;
+    bool changed_ = false;
+    cudaError_t status_;
+};
+
 /// Makes CUDA load a kernel now. Returns a cudaError_t.
 inline int load_kernel(const void* kernel) {
     cudaFuncAttributes attributes;
@@ -37,10 +60,10 @@ inline namespace by_cxx {
 /// has one, else on CPU threads. Does not wait, unless another thread is in a call that looks at
 /// the context's data (`synchronize`; `flush`, `read`, `write` of an array); kernels of one context
 /// run one after the other, in the order of their launches. `Context::synchronize` waits and
-/// reports. On a GPU the first launch of each kernel waits for all kernels that `launch` has
-/// started: CUDA cannot safely load one beside kernels that wait for pages. Kernels that a program
-/// starts by other means should be loaded early (CUDA_MODULE_LOADING=EAGER, or
-/// cudaFuncGetAttributes).
+/// reports. The thread's current CUDA device does not matter, and stays. On a GPU the first launch
+/// of each kernel waits for all kernels that `launch` has started: CUDA cannot safely load one
+/// beside kernels that wait for pages. Kernels that a program starts by other means should be
+/// loaded early (CUDA_MODULE_LOADING=EAGER, or cudaFuncGetAttributes).
 ///
 /// A file compiled by a C++ compiler can launch on the host device, one compiled by nvcc on a GPU:
 /// nvcc keeps no host version of a kernel's body. A program for machines with a GPU and without has
@@ -64,6 +87,10 @@ void launch(const Context& context, std::uint64_t blocks, std::uint64_t threads_
     }
 #if defined(__CUDACC__)
     if (!context.on_gpu()) detail::throw_wrong_compiler(false);
+    const detail::CurrentDevice current(state.device().device_id);
+    if (current.status() != cudaSuccess) {
+        detail::throw_cuda_error("choose the context's GPU", cudaGetErrorString(current.status()));
+    }
     const int loaded =
         state.prepare_kernel(reinterpret_cast<const void*>(kernel), &detail::load_kernel);
     if (loaded != cudaSuccess) {

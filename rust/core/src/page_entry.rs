@@ -3,31 +3,35 @@
 //!
 //! The host writes entries only while no kernel runs, so nothing here is atomic.
 
-/// The state of a page near the device: the specification's cache states, BUSY and REDIRTIED.
+/// The state of a page near the device: the specification's cache states, BUSY, OWNED and
+/// REDIRTIED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum PageState {
     /// Not there.
     Invalid = 0,
-    /// Being filled.
-    Busy = 1,
+    /// Being filled, and nobody waits for it.
+    Busy = 2,
+    /// Being filled for a thread that waits.
+    Owned = 3,
     /// There, and the same as below.
-    Valid = 2,
+    Valid = 4,
     /// There, and newer than below.
-    Dirty = 3,
+    Dirty = 5,
     /// There, and being written back.
-    Flushing = 4,
+    Flushing = 6,
     /// There, being written back, and written to meanwhile.
-    Redirtied = 5,
+    Redirtied = 7,
 }
 
 const STATE_MASK: u64 = 7;
-const FLAG: u64 = 8;
-const FRAME_SHIFT: u32 = 4;
-const FRAME_MASK: u64 = (1 << 26) - 1;
-const VERSION_SHIFT: u32 = 30;
+const RESIDENT: u64 = 4;
+const ACCESSED: u64 = 8;
+const VERSION_SHIFT: u32 = 4;
 const VERSION_MASK: u64 = (1 << 14) - 1;
-const PINS_SHIFT: u32 = 44;
+const PINS_SHIFT: u32 = 18;
+const PINS_MASK: u64 = (1 << 20) - 1;
+const FRAME_SHIFT: u32 = 38;
 
 /// Frames a page table can name.
 pub const MAX_L1_FRAMES: u64 = 1 << 26;
@@ -50,31 +54,34 @@ impl PageEntry {
     pub fn state(self) -> Option<PageState> {
         Some(match self.0 & STATE_MASK {
             0 => PageState::Invalid,
-            1 => PageState::Busy,
-            2 => PageState::Valid,
-            3 => PageState::Dirty,
-            4 => PageState::Flushing,
-            5 => PageState::Redirtied,
+            2 => PageState::Busy,
+            3 => PageState::Owned,
+            4 => PageState::Valid,
+            5 => PageState::Dirty,
+            6 => PageState::Flushing,
+            7 => PageState::Redirtied,
             _ => return None,
         })
     }
 
     /// Whether the frame holds the page's bytes.
     pub fn is_resident(self) -> bool {
-        matches!(
-            self.state(),
-            Some(PageState::Valid | PageState::Dirty | PageState::Flushing | PageState::Redirtied)
-        )
+        self.0 & RESIDENT != 0
     }
 
-    /// Accessed (resident pages), or owned by a waiting thread (BUSY pages).
-    pub fn flag(self) -> bool {
-        self.0 & FLAG != 0
+    /// Whether the page is being filled.
+    pub fn is_busy(self) -> bool {
+        matches!(self.state(), Some(PageState::Busy | PageState::Owned))
+    }
+
+    /// Of a resident page: whether it was used since the CLOCK hand last passed.
+    pub fn accessed(self) -> bool {
+        self.0 & ACCESSED != 0
     }
 
     /// The frame.
     pub fn frame(self) -> u32 {
-        (self.0 >> FRAME_SHIFT & FRAME_MASK) as u32
+        (self.0 >> FRAME_SHIFT) as u32
     }
 
     /// How often the page was evicted, modulo 2^14.
@@ -84,13 +91,13 @@ impl PageEntry {
 
     /// Accesses that need the page to stay.
     pub fn pins(self) -> u64 {
-        self.0 >> PINS_SHIFT
+        self.0 >> PINS_SHIFT & PINS_MASK
     }
 
     /// The same page with nobody using it.
     #[must_use]
     pub fn without_pins(self) -> Self {
-        Self(self.0 & ((1 << PINS_SHIFT) - 1))
+        Self(self.0 & !(PINS_MASK << PINS_SHIFT))
     }
 
     /// The same page in another state.
@@ -114,7 +121,7 @@ mod tests {
     fn fields_do_not_disturb_each_other() {
         let entry = PageEntry::valid(0x2ab_cdef, 0x1a5a);
         assert_eq!((entry.frame(), entry.version()), (0x2ab_cdef, 0x1a5a));
-        assert_eq!((entry.pins(), entry.flag()), (0, false));
+        assert_eq!((entry.pins(), entry.accessed()), (0, false));
         let dirty = entry.with_state(PageState::Dirty);
         assert_eq!(dirty.state(), Some(PageState::Dirty));
         assert_eq!(dirty.frame(), entry.frame());

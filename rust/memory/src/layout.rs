@@ -237,14 +237,14 @@ pub struct ArrayView {
     pub element_count: u64,
     /// The same if accesses need nothing but the page table; else 0.
     pub quick_count: u64,
+    /// The same if elements are plain, aligned memory; else 0.
+    pub direct_count: u64,
+    /// log2 of the page size.
+    pub page_shift: u32,
     /// The array's id.
     pub array: u16,
-    /// log2 of the page size.
-    pub page_shift: u8,
-    /// 1: no element straddles pages, all are aligned.
-    pub regular: u8,
     /// 1: hits are counted.
-    pub counts_hits: u8,
+    pub counts_hits: u16,
 }
 
 const _: () = assert!(size_of::<Completion>() == 32);
@@ -254,4 +254,4 @@ const _: () = assert!(size_of::<SharedControl>() == 64);
 const _: () = assert!(size_of::<ArrayDescriptor>() == 40);
 const _: () = assert!(size_of::<FrameFill>() == 32);
 const _: () = assert!(size_of::<Cache>() == 168);
-const _: () = assert!(size_of::<ArrayView>() == 64);
+const _: () = assert!(size_of::<ArrayView>() == 72);

@@ -211,9 +211,8 @@ impl L1 {
                 continue;
             }
             let entry = PageEntry(self.read::<u64>(table + page * 8)?);
-            let is_busy = entry.state() == Some(PageState::Busy);
-            if entry.frame() == frame && (entry.is_resident() || is_busy) {
-                if is_busy {
+            if entry.frame() == frame && (entry.is_resident() || entry.is_busy()) {
+                if entry.is_busy() {
                     slots.push(self.free_slot_of(frame)?);
                 }
                 self.write(table + page * 8, &entry.evicted().0)?;
@@ -289,7 +288,7 @@ impl L1 {
             return Ok(false);
         }
         let repaired = match entry.state() {
-            Some(PageState::Busy) => entry.evicted(),
+            Some(PageState::Busy | PageState::Owned) => entry.evicted(),
             // The write-back that gave up left its pin, too.
             Some(PageState::Flushing | PageState::Redirtied) => {
                 entry.with_state(PageState::Dirty).without_pins()

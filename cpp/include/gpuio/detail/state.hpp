@@ -33,8 +33,8 @@ public:
     virtual std::uint64_t page_bytes() const = 0;
     /// The CUDA stream kernels go to; null on the host device.
     virtual void* stream() const = 0;
-    /// Sees that a kernel is loaded before it is launched: calls `load(kernel)` once, while no
-    /// kernel of any context runs. Returns what that returned, 0 if it was not called.
+    /// Sees that a kernel is loaded before it is launched: calls `load(kernel)` once a device,
+    /// while no kernel of any context runs. Returns what that returned, 0 if it was not called.
     virtual int prepare_kernel(const void* kernel, int (*load)(const void*)) = 0;
     /// To be held while a kernel is launched. Waits while another thread's call looks at data,
     /// which kernels must not touch meanwhile.

@@ -26,7 +26,8 @@ namespace gpuio {
 /// out of range, reads as `T{}` (or writes nothing) and leaves an error for `Context::synchronize`.
 ///
 /// Concurrency: as with plain memory, two threads that touch the same element, one of them writing,
-/// need their own ordering. Elements of 1, 2, 4 or 8 bytes that lie aligned are never torn.
+/// need their own ordering. Elements of 1, 2, 4 or 8 bytes that lie aligned are never torn. Arrays
+/// with `policy=pinned` or `bypass` are plain memory: the compiler may keep what it has read.
 ///
 /// \tparam T trivially copyable, 1 to 4096 bytes. It may straddle pages.
 template <class T>
@@ -102,17 +103,33 @@ public:
     GPUIO_DEVICE Value load(std::size_t index) const {
         // Before the branch, where GCC reads the view once for a whole loop; behind it, every time.
         const Pages pages = this->pages();
-        const std::uint64_t byte = byte_of(index);
+        const Direct direct = this->direct();
+        if (GPUIO_EVENLY(index < direct.count)) {
+            return device::load_plainly<Value>(direct.bytes + index * sizeof(Value));
+        }
         if (!GPUIO_RARELY(index >= view_.quick_count)) {
+            const std::uint64_t byte = byte_of(index);
             Value value;
             if (GPUIO_RARELY(!pages.load_if_resident(byte, &value))) {
                 return device::slow_call<&ArrayRef::load_by_fault>(*this, byte);
             }
             return value;
         }
-        if (is_direct(index)) return device::load_element<Value>(direct_bytes(index));
         return device::slow_call<&ArrayRef::load_otherwise>(*this, index);
     }
+
+    /// Reads several elements, wherever they lie: `to[k]` is element `index[k]`. The same as
+    /// reading them one by one, but those that are near the device are on their way together:
+    ///
+    ///     std::size_t at[4] = {i, i + n, i + 2 * n, i + 3 * n};
+    ///     float values[4];
+    ///     a.gather(at, values);
+    ///
+    /// Worth it on a GPU for 4 to 8 small elements that threads side by side read side by side:
+    /// their values and indices are in registers. On the host device from 32 on, of arrays that are
+    /// larger than the processor's caches (docs/performance.md).
+    template <std::size_t count>
+    GPUIO_DEVICE void gather(const std::size_t (&index)[count], Value (&to)[count]) const;
 
     /// Writes an element.
     GPUIO_DEVICE void store(std::size_t index, const Value& value) const {
@@ -125,7 +142,9 @@ public:
             }
             return;
         }
-        if (is_direct(index)) return device::store_element(direct_bytes(index), value);
+        if (index < view_.direct_count) {
+            return device::store_plainly(view_.direct + index * sizeof(Value), value);
+        }
         device::slow_call<&ArrayRef::store_otherwise, ArrayRef, std::size_t, Passed>(*this, index,
                                                                                      value);
     }
@@ -136,6 +155,13 @@ public:
 private:
     friend class PinGuard<T>;
 
+    template <std::size_t count>
+    GPUIO_DEVICE void gather_in_steps(const std::size_t (&index)[count], Value (&to)[count]) const;
+    GPUIO_DEVICE static std::uint64_t look_again_in_steps(const std::uint64_t* word,
+                                                          const Value& loaded);
+    template <std::size_t count>
+    GPUIO_DEVICE void prefetch_lines(const std::size_t (&index)[count]) const;
+
     GPUIO_DEVICE std::uint64_t byte_of(std::size_t index) const {
         return view_.origin + index * sizeof(Value);
     }
@@ -144,14 +170,6 @@ private:
     }
     GPUIO_DEVICE device::PageKey key_of(std::uint64_t byte) const {
         return {view_.array, byte >> view_.page_shift};
-    }
-
-    /// Whether the element is a load or store at `direct_bytes`, and no more.
-    GPUIO_DEVICE bool is_direct(std::size_t index) const {
-        return view_.direct != nullptr && view_.regular && index < view_.element_count;
-    }
-    GPUIO_DEVICE std::byte* direct_bytes(std::size_t index) const {
-        return view_.direct + index * sizeof(Value);
     }
 
     /// A cursor has come to the element from the page before.
@@ -170,16 +188,23 @@ private:
         const std::byte* frames;
         unsigned shift;
 
+        GPUIO_DEVICE const std::uint64_t* word_of(std::uint64_t byte) const {
+            return table + (byte >> shift);
+        }
+        /// Where the byte lies if its page is in that frame: by way of the distance between frame
+        /// and page, without a mask.
+        GPUIO_DEVICE const std::byte* place_of(std::uint64_t byte, device::PageEntry entry) const {
+            return frames + (byte + ((entry.frame() - (byte >> shift)) << shift));
+        }
+
         /// The hit path. No pin: the page's entry is read before and after the element, and if the
         /// page stayed in its frame all the while, so did the element.
         GPUIO_DEVICE bool load_if_resident(std::uint64_t byte, Value* value) const {
-            const std::uint64_t page = byte >> shift;
-            const device::PageEntry before{device::look(table + page)};
-            if (GPUIO_RARELY(!before.resident() || !before.flag())) return false;
-            // The byte in the frame, by way of the distance between frame and page: no mask.
-            const std::uint64_t distance = (before.frame() - page) << shift;
-            *value = device::load_optimistically<Value>(frames + (byte + distance));
-            const device::PageEntry after{device::look_again(table + page, *value)};
+            const std::uint64_t* word = word_of(byte);
+            const device::PageEntry before{device::look(word)};
+            if (GPUIO_RARELY(!before.accessed())) return false;
+            *value = device::load_optimistically<Value>(place_of(byte, before));
+            const device::PageEntry after{device::look_again(word, *value)};
             if (GPUIO_RARELY(before.word() != after.word())) {
                 return device::slow_call<&Pages::kept_residency>(before, after);
             }
@@ -193,6 +218,13 @@ private:
         }
     };
 
+    /// The part that an array in plain memory needs.
+    struct Direct {
+        const std::byte* bytes;
+        std::size_t count;
+    };
+
+    GPUIO_DEVICE Direct direct() const { return {view_.direct, view_.direct_count}; }
     GPUIO_DEVICE Pages pages() const { return {view_.table, view_.frames, view_.page_shift}; }
 
     /// The hit path of a write: pinned, because a store cannot be taken back.
@@ -353,3 +385,5 @@ GPUIO_DEVICE GPUIO_NOINLINE device::HeldPage PinGuard<T>::hold(ArrayRef<T> array
 }
 
 }  // namespace gpuio
+
+#include "gpuio/device/gather.hpp"  // the rest of the class

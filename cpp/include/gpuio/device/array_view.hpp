@@ -11,12 +11,6 @@
 
 namespace gpuio::device {
 
-/// How an array's bytes are reached.
-enum class AccessMode : std::uint32_t {
-    kCached = 0,  ///< through the page table
-    kDirect = 1,  ///< `direct` addresses all of it (policies "bypass" and "pinned"): no checks
-};
-
 /// Trivially copyable, passed to kernels by value. Filled by the host when the array is made.
 ///
 /// The array's byte 0 lies at byte `origin` of page 0, so that pages line up with the file's own
@@ -31,11 +25,12 @@ struct ArrayView {
     /// `element_count` if an access needs nothing but the page table: the array is regular and
     /// cached, and hits are not counted. Else 0. So one compare with it is all that `a[i]` asks.
     std::uint64_t quick_count;
+    /// `element_count` if elements are plain memory at `direct`, aligned to their words. Else 0.
+    std::uint64_t direct_count;
+    std::uint32_t page_shift;
     std::uint16_t array;
-    std::uint8_t page_shift;
-    std::uint8_t regular;        ///< 1: no element straddles pages and all are aligned to words
-    std::uint8_t counts_hits;    ///< 1: hits are counted too (GPUIO_FLAG_COUNT_HITS)
+    std::uint16_t counts_hits;   ///< 1: hits are counted too (GPUIO_FLAG_COUNT_HITS)
 };
-static_assert(sizeof(ArrayView) == 64);
+static_assert(sizeof(ArrayView) == 72);
 
 }  // namespace gpuio::device

@@ -87,6 +87,31 @@ GPUIO_DEVICE inline void store_element(std::byte* to, const T& value) {
     }
 }
 
+/// Whether an element that is aligned to its words is moved as a whole by few instructions.
+template <class T>
+inline constexpr bool kMovesWhole = sizeof(T) <= 16 && alignof(T) <= kWordBytes<T>;
+
+/// Loads an element of memory in which no page is replaced. Its address is a multiple of
+/// `kWordBytes<T>`.
+template <class T>
+GPUIO_DEVICE inline T load_plainly(const std::byte* from) {
+    if constexpr (kMovesWhole<T>) {
+        return *reinterpret_cast<const T*>(from);
+    } else {
+        return load_element<T>(from);
+    }
+}
+
+/// Stores an element there.
+template <class T>
+GPUIO_DEVICE inline void store_plainly(std::byte* to, const T& value) {
+    if constexpr (kMovesWhole<T>) {
+        *reinterpret_cast<T*>(to) = value;
+    } else {
+        store_element(to, value);
+    }
+}
+
 /// Loads part of an element, at any address.
 GPUIO_DEVICE inline void load_bytes(std::byte* to, const std::byte* from, std::size_t count) {
     GPUIO_UNROLL_WORDS

@@ -78,7 +78,7 @@ public:
             case Step::kWaiting:
                 // The host may still answer: leave the page BUSY without an owner. Whoever needs it
                 // next takes it over; if nobody does, the CLOCK hand or the host will.
-                change_to(entry_.with_flag(false));
+                change_to(entry_.with_state(PageState::kBusy));
                 break;
             case Step::kWritingBack:
                 // The host may still read the victim's frame, so the victim stays FLUSHING, which
@@ -106,10 +106,8 @@ private:
         const PageEntry entry{seen};
         if (entry.resident()) return join(entry);
         // Another lane brings it.
-        if (entry.state() == PageState::kBusy && entry.flag()) {
-            return help_copy(cache_, entry.frame());
-        }
-        const PageEntry owned = entry.with_state(PageState::kBusy).with_flag(true);
+        if (entry.state() == PageState::kOwned) return help_copy(cache_, entry.frame());
+        const PageEntry owned = entry.with_state(PageState::kOwned);
         if (!platform::compare_exchange(word_, seen, owned.word())) return;
         entry_ = owned.without_pins();
         if (entry.state() == PageState::kInvalid) {
@@ -297,7 +295,7 @@ private:
     GPUIO_DEVICE void publish() {
         if (slot_taken_) finish_answer(cache_, slot_);
         slot_taken_ = false;
-        change_to(entry_.with_state(PageState::kValid).with_flag(true).with_pins(1));
+        change_to(entry_.with_state(PageState::kValid).with_accessed(true).with_pins(1));
         place_.leave(cache_);
         platform::count(&statistics(cache_).filled_bytes, std::uint64_t{1} << cache_.page_shift);
         step_ = Step::kReady;

@@ -3,7 +3,7 @@
 ///
 /// Every frame has an owner word: FREE, CLAIMED (a thread is putting a page into it), or the page
 /// it holds. Replacement is CLOCK with a second chance: the hand passes over pinned and busy
-/// frames, clears the accessed flag of the others, and takes the first whose flag was clear.
+/// frames, clears the accessed bit of the others, and takes the first whose bit was clear.
 #pragma once
 
 #include <cstdint>
@@ -55,8 +55,8 @@ struct Victim {
     std::uint32_t frame;
 };
 
-/// Changes all but the pins of a BUSY entry, from what its owner, the caller, has made it. The pins
-/// are others': see page_entry.hpp.
+/// Changes all but the pins of an OWNED entry, from what its owner, the caller, has made it. The
+/// pins are others': see page_entry.hpp.
 GPUIO_DEVICE inline void rewrite(std::uint64_t* word, PageEntry from, PageEntry to) {
     platform::fetch_add(word, to.word() - from.without_pins().word());
 }
@@ -78,7 +78,7 @@ GPUIO_DEVICE inline bool take_stale_prefetch(const Cache& cache, std::uint64_t* 
         return false;
     }
     std::uint64_t expected = entry.word();
-    const PageEntry owned = entry.with_flag(true);
+    const PageEntry owned = entry.with_state(PageState::kOwned);
     if (!platform::compare_exchange(word, expected, owned.word())) return false;
     // Now owned. The slot was read before ownership, but ownership changes only through this
     // compare-exchange, and the entry (version included) was still the one the slot was read for.
@@ -94,14 +94,14 @@ GPUIO_DEVICE inline Victim::Kind visit_frame(const Cache& cache, std::uint32_t f
     std::uint64_t* word = cache.arrays[owner_array(owner)].table + owner_page(owner);
     const PageEntry entry{platform::load_acquire(word)};
     if (entry.state() == PageState::kInvalid || entry.frame() != frame) return Victim::Kind::kNone;
+    if (entry.state() == PageState::kOwned) return Victim::Kind::kNone;
     if (entry.state() == PageState::kBusy) {
-        return !entry.flag() && take_stale_prefetch(cache, word, entry) ? Victim::Kind::kTaken
-                                                                        : Victim::Kind::kNone;
+        return take_stale_prefetch(cache, word, entry) ? Victim::Kind::kTaken : Victim::Kind::kNone;
     }
     if (entry.pins() != 0 || entry.state() >= PageState::kFlushing) return Victim::Kind::kNone;
     std::uint64_t expected = entry.word();
-    if (entry.flag() && !insists) {
-        platform::compare_exchange(word, expected, entry.with_flag(false).word());
+    if (entry.accessed() && !insists) {
+        platform::compare_exchange(word, expected, entry.with_accessed(false).word());
         return Victim::Kind::kNone;
     }
     if (entry.state() == PageState::kDirty) return Victim::Kind::kDirty;

@@ -37,12 +37,27 @@
 #define GPUIO_RARELY(condition) __builtin_expect_with_probability((condition), 0, 0.9999)
 #endif
 
+/// A condition as likely as not, although what follows if it does not hold may return at once: then
+/// GCC keeps both sides' values in registers.
+#if defined(__CUDACC__)
+#define GPUIO_EVENLY(condition) (condition)
+#else
+#define GPUIO_EVENLY(condition) __builtin_expect_with_probability((condition), 1, 0.5)
+#endif
+
 /// Inlines a function even where the compiler thinks its call rare. For those that get the address
 /// of an object that is to stay in registers.
 #if defined(__CUDACC__)
 #define GPUIO_INLINE inline
 #else
 #define GPUIO_INLINE __attribute__((always_inline)) inline
+#endif
+
+/// Before a loop over what a kernel is to keep in registers.
+#if defined(__CUDACC__)
+#define GPUIO_UNROLL _Pragma("unroll")
+#else
+#define GPUIO_UNROLL
 #endif
 
 /// Before a loop over the words of an element: unrolled where they are few, because then they can

@@ -13,6 +13,13 @@
 
 namespace gpuio::device {
 
+/// Whether a load whose address comes of another's value is taken to be made after it.
+#if defined(GPUIO_CUDA_HIT_ORDER) && GPUIO_CUDA_HIT_ORDER == 2 && defined(__CUDACC__)
+inline constexpr bool kOrderedByAddress = true;
+#else
+inline constexpr bool kOrderedByAddress = false;
+#endif
+
 #if defined(GPUIO_CUDA_HIT_ORDER) && GPUIO_CUDA_HIT_ORDER == 1 && defined(__CUDACC__)
 
 GPUIO_DEVICE inline std::uint64_t look(const std::uint64_t* word) {

@@ -148,7 +148,7 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
     std::uint64_t seen = platform::load_acquire(word);
     const PageEntry entry{seen};
     if (entry.state() != PageState::kInvalid) return;
-    const PageEntry owned = entry.with_state(PageState::kBusy).with_flag(true);
+    const PageEntry owned = entry.with_state(PageState::kOwned);
     if (!platform::compare_exchange(word, seen, owned.word())) return;
 
     Slot slot{};
@@ -167,7 +167,8 @@ GPUIO_DEVICE GPUIO_NOINLINE inline void prefetch_page(const Cache& cache, std::u
     platform::store_release(cache.frame_owners + victim.frame, owner_word(key.array, key.page));
     push_fault(cache, FaultOperation::kPrefetch, key.array, key.page, slot, victim.frame);
     platform::count(&statistics(cache).prefetches, 1);
-    rewrite(word, owned, owned.without_pins().with_flag(false).with_frame(victim.frame));
+    const PageEntry asked_for = entry.without_pins().with_state(PageState::kBusy);
+    rewrite(word, owned, asked_for.with_frame(victim.frame));
 }
 
 /// Most bytes that one cursor has brought to L1 ahead of it.

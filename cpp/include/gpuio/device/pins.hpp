@@ -33,7 +33,7 @@ GPUIO_DEVICE inline bool try_pin(std::uint64_t* word, std::uint32_t* frame) {
         release_pin(word);
         return false;
     }
-    if (!entry.flag()) platform::or_release(word, PageEntry::kFlag);
+    if (!entry.accessed()) platform::or_release(word, PageEntry::kAccessedBit);
     *frame = entry.frame();
     return true;
 }

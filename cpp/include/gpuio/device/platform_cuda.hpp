@@ -17,6 +17,11 @@ inline constexpr std::uint32_t kMaxHandSteps = 64;
 /// One turn in so many of a wait, the word that says whether the service lives is looked at.
 inline constexpr std::uint32_t kLooksAtHostOneIn = 64;
 
+/// A lane has several loads in flight if nothing between them waits.
+inline constexpr bool kGathersInSteps = true;
+inline constexpr std::size_t kLeastPrefetched = ~std::size_t{0};
+__device__ inline void prefetch_line(const std::byte*) {}
+
 __device__ inline std::uint64_t load_relaxed(const std::uint64_t* word) {
     std::uint64_t value;
     asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");

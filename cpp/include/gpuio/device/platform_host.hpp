@@ -15,6 +15,11 @@ namespace gpuio::platform {
 /// Frames the CLOCK hand looks at before its caller gets a turn at other things.
 inline constexpr std::uint32_t kMaxHandSteps = 1024;
 inline constexpr std::uint32_t kLooksAtHostOneIn = 8;
+/// How `ArrayRef::gather` goes about it; and from how many elements on it pays to ask for all
+/// first.
+inline constexpr bool kGathersInSteps = false;
+inline constexpr std::size_t kLeastPrefetched = 32;
+inline void prefetch_line(const std::byte* line) { __builtin_prefetch(line); }
 
 inline std::uint64_t load_relaxed(const std::uint64_t* word) {
     return __atomic_load_n(word, __ATOMIC_RELAXED);

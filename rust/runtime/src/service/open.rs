@@ -252,8 +252,8 @@ fn view_of(
     let aligned = geometry.origin % word == 0;
     let whole = geometry.page_bytes % geometry.element_bytes == 0
         && geometry.origin % geometry.element_bytes == 0;
-    let regular = aligned && (whole || direct != 0);
-    let quick = regular && direct == 0 && !request.counts_hits;
+    let quick = aligned && whole && direct == 0 && !request.counts_hits;
+    let count_if = |holds| if holds { geometry.element_count } else { 0 };
     ArrayView {
         cache: core.l1.cache_address(),
         table: placement.table().unwrap_or(0),
@@ -261,10 +261,10 @@ fn view_of(
         direct,
         origin: geometry.origin,
         element_count: geometry.element_count,
-        quick_count: if quick { geometry.element_count } else { 0 },
+        quick_count: count_if(quick),
+        direct_count: count_if(aligned && direct != 0),
+        page_shift: geometry.page_bytes.trailing_zeros(),
         array: id as u16, // less than MAX_ARRAYS
-        page_shift: geometry.page_bytes.trailing_zeros() as u8, // at most 63
-        regular: u8::from(regular),
-        counts_hits: u8::from(request.counts_hits),
+        counts_hits: u16::from(request.counts_hits),
     }
 }
