@@ -32,7 +32,8 @@ GPUIO_KERNEL void gather_all(ArrayRef<const Number> a, Number* out) {
         a.gather(at, values);
         for (std::size_t k = 0; k < count; ++k) out[at[k]] = values[k];
     }
-    for (std::size_t i = blocks * count; i < a.size(); ++i) {
+    const std::size_t rest = blocks * count + gpuio::thread_index();
+    for (std::size_t i = rest; i < a.size(); i += gpuio::thread_count()) {
         const std::size_t at = i * 7 % a.size();
         out[at] = a[at];
     }

@@ -55,6 +55,8 @@ struct FrameMeta {
     ahead: bool,
     /// The array's directory names it: kernels may be copying from it without a pin.
     published: bool,
+    /// It is to be published when its load has ended.
+    awaits_publishing: bool,
 }
 
 /// Read-ahead pages that were not used yet keep at most this share of the frames from giving way.
@@ -230,6 +232,11 @@ impl L2 {
         }
     }
 
+    /// The same, as soon as the page is there.
+    pub fn publish_when_there(&mut self, frame: u32) {
+        self.meta[frame as usize].awaits_publishing = true;
+    }
+
     /// The frame's page goes: before anything else is stored there.
     fn withdraw(&mut self, frame: u32) {
         let meta = &mut self.meta[frame as usize];
@@ -353,6 +360,9 @@ impl L2 {
     /// The frame holds its page.
     pub fn set_valid(&mut self, frame: u32) {
         self.store.states[frame as usize].set_state(L2State::Valid);
+        if std::mem::take(&mut self.meta[frame as usize].awaits_publishing) {
+            self.publish(frame);
+        }
     }
 
     /// The frame holds its page, newer than the resource.

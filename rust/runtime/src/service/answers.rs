@@ -50,8 +50,8 @@ impl Core {
     /// Gives a page that is in L2 to the kernel that asked: by telling it where to copy it from, or
     /// by the copy engine. The host device has none; there the service copies prefetches.
     ///
-    /// If a kernel waits for the page, kernels may copy it without asking from now on. But not what
-    /// was read ahead, before it is asked for: so the array's detector sees a scan go on. A second
+    /// If a kernel waits for the page, kernels may copy it without asking from now on. But not
+    /// what a detector had read ahead, before it is asked for: so it sees a scan go on. A second
     /// scan it does not see, and need not, as long as the pages are there.
     ///
     /// The copy engine is a call into the driver. One that waits for kernels (any thread of the

@@ -2,7 +2,7 @@
 
 use super::answers::PendingCopy;
 use super::core::Core;
-use super::loads::Load;
+use super::loads::{Ahead, Load};
 use super::transfers::{failure_word, Waiter};
 use crate::array::Placement;
 use crate::l2::{L2State, PageKey};
@@ -145,7 +145,8 @@ impl Core {
             .array_mut(key.array)
             .and_then(|it| it.detector.as_mut());
         if let Some(predicted) = detector.and_then(|it| it.observe(key.page)) {
-            self.read_ahead(key.array, predicted.pages(), RequestClass::Background);
+            let class = RequestClass::Background;
+            self.read_ahead(key.array, predicted.pages(), class, Ahead::Predicted);
         }
     }
 

@@ -95,6 +95,7 @@ impl Core {
             self.l2.unpin(frame);
             if is_target {
                 self.l2.set_dirty(frame);
+                self.l2.publish(frame); // a page in use a moment ago may be again
                 self.serve_waiters(frame);
             }
         }

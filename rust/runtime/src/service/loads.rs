@@ -10,6 +10,15 @@ use gpuio_engines::engine::MemorySpan;
 /// Most bytes that one read-ahead transfer brings.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 
+/// Why pages are read ahead of their use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// The host asks for them: kernels that want them need not.
+    Asked,
+    /// A detector predicts them. It has to see that they are asked for.
+    Predicted,
+}
+
 /// What happened to an attempt to get a page into L2.
 pub enum Load {
     /// Under way in this frame.
@@ -125,6 +134,7 @@ impl Core {
         array: u32,
         pages: impl Iterator<Item = u64>,
         class: RequestClass,
+        why: Ahead,
     ) -> u64 {
         let run_pages = (READ_AHEAD_BYTES / self.page_bytes).clamp(1, 256) as usize;
         let mut run: (u64, Vec<u32>) = (0, Vec::new());
@@ -146,6 +156,9 @@ impl Core {
             };
             // Not evictable while the run is put together.
             self.l2.begin_load(frame);
+            if why == Ahead::Asked {
+                self.l2.publish_when_there(frame);
+            }
             if run.1.is_empty() {
                 run.0 = page;
             }

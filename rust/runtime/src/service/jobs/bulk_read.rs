@@ -9,6 +9,7 @@ use super::{reply, Job, Reply, Turn, JOB_CLASS};
 use crate::array::Placement;
 use crate::l2::{Lease, PageKey};
 use crate::service::core::Core;
+use crate::service::loads::Ahead;
 use gpuio_core::scheduling::RequestClass;
 use gpuio_core::Result;
 use std::sync::mpsc::Sender;
@@ -175,11 +176,13 @@ impl BulkRead {
         if !self.wait.is_waiting() {
             let ahead = self.next_page..self.end_page.min(self.next_page + AHEAD_PAGES);
             let most = u64::from(core.l2.frame_count() / 4);
-            core.read_ahead(self.array, ahead.take(most as usize), self.wait.class());
+            let ahead = ahead.take(most as usize);
+            core.read_ahead(self.array, ahead, self.wait.class(), Ahead::Asked);
         }
         let frame = self.wait.frame(core, key, id)?;
-        if frame.is_some() {
+        if let Some(frame) = frame {
             core.l2.look_up(key);
+            core.l2.publish(frame);
         }
         Ok(frame)
     }

@@ -7,6 +7,7 @@ use super::{reply, Job, Reply, Turn, JOB_CLASS};
 use crate::array::Placement;
 use crate::l2::PageKey;
 use crate::service::core::Core;
+use crate::service::loads::Ahead;
 use gpuio_core::Result;
 
 /// Pages read ahead while a pinned array is filled, at most; and no more than a quarter of L2, or
@@ -57,7 +58,7 @@ impl LoadPinned {
                 .min(u64::from(core.l2.frame_count() / 4))
                 .max(1);
             let ahead = self.next_page..page_count.min(self.next_page + window);
-            core.read_ahead(self.array, ahead, JOB_CLASS);
+            core.read_ahead(self.array, ahead, JOB_CLASS, Ahead::Asked);
         }
         let key = PageKey {
             array: self.array,

@@ -2,6 +2,7 @@
 
 use super::{Job, Turn};
 use crate::service::core::Core;
+use crate::service::loads::Ahead;
 use gpuio_core::scheduling::RequestClass;
 use gpuio_core::Result;
 use std::ops::Range;
@@ -41,7 +42,7 @@ impl Job for Prefetch {
         }
         let stretch = self.pages.start..self.pages.end.min(self.pages.start + PAGES_A_TURN);
         self.pages.start = stretch.end;
-        core.read_ahead(self.array, stretch, RequestClass::Background);
+        core.read_ahead(self.array, stretch, RequestClass::Background, Ahead::Asked);
         Turn::Advanced
     }
 
