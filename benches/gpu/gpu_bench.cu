@@ -246,20 +246,25 @@ void faults() {
     gpuio::GPUIOArray<const Word> a(context, file.uri("direct=0"), bytes / sizeof(Word));
     warm_l2(a);
     Buffer<std::uint32_t> took(Buffer<std::uint32_t>::Kind::kDevice, 1 << 17);
-    gpuio::launch(context, 1, 32, time_faults, a.ref(), bytes / page_bytes - 64, page, 16u,
+    gpuio::launch(context, 1, 32, time_faults, a.ref(), bytes / page_bytes - 64, page, 16u, 1u,
                   took.data());
     context.synchronize();
     std::uint64_t first = 0;
-    const std::pair<unsigned, unsigned> loads[] = {
-        {1, 200}, {16, 200}, {256, 100}, {1024, 32}, {4096, 15}};
-    for (const auto& [warps, each] : loads) {
+    struct Load {
+        unsigned warps, each, lanes;
+    };
+    for (const auto& [warps, each, lanes] :
+         {Load{1, 200, 1}, Load{16, 200, 1}, Load{256, 100, 1}, Load{1024, 16, 1},
+          Load{4096, 4, 1}, Load{1, 200, 32}, Load{16, 200, 32}, Load{256, 50, 32},
+          Load{1024, 16, 32}, Load{4096, 4, 32}}) {
         const std::uint64_t count = std::uint64_t{warps} * each;
         cudaEvent_t begin, end;
         CHECK_CUDA(cudaEventCreate(&begin));
         CHECK_CUDA(cudaEventCreate(&end));
         CHECK_CUDA(cudaEventRecord(begin, stream_of(context)));
         // One warp a block, so that few warps spread over many multiprocessors.
-        gpuio::launch(context, warps, 32, time_faults, a.ref(), first, page, each, took.data());
+        gpuio::launch(context, warps, 32, time_faults, a.ref(), first, page, each, lanes,
+                      took.data());
         CHECK_CUDA(cudaEventRecord(end, stream_of(context)));
         context.synchronize();
         float milliseconds = 0;
@@ -267,7 +272,8 @@ void faults() {
         std::vector<std::uint32_t> all(count);
         CHECK_CUDA(cudaMemcpy(all.data(), took.data(), count * 4, cudaMemcpyDeviceToHost));
         std::sort(all.begin(), all.end());
-        const std::string name = "faults, " + std::to_string(warps) + " warps";
+        const std::string name = "faults, " + std::to_string(lanes) + " lanes of " +
+                                 std::to_string(warps) + " warps";
         figure(name, double(count) / milliseconds, "k/s");
         figure(name + ", median", all[count / 2] / 1e3, "us");
         figure(name + ", 99th percentile", all[count * 99 / 100] / 1e3, "us");

@@ -133,20 +133,21 @@ BENCH_KERNEL void gather(Source a, std::uint64_t records, std::uint64_t record,
     use(sum, sink);
 }
 
-/// One lane a warp reads one element of a page that nobody has touched, again and again, and writes
-/// down how long each took, in nanoseconds.
+/// The lanes of a warp, or only one of them, read an element each of a page that nobody has touched,
+/// again and again; one writes down how long each took, in nanoseconds.
 BENCH_KERNEL void time_faults(Paged a, std::uint64_t first_page, std::uint64_t page,
-                                     unsigned each, std::uint32_t* took_ns) {
-    if (threadIdx.x % 32 != 0) return;
+                              unsigned each, unsigned lanes, std::uint32_t* took_ns) {
+    const unsigned lane = threadIdx.x % 32;
+    if (lane >= lanes) return;
     const std::uint64_t warp = gpuio::thread_index() / 32;
     Word sum = 0;
     for (unsigned k = 0; k < each; ++k) {
         const std::uint64_t n = warp * each + k;
         std::uint64_t begin, end;
         asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(begin)::"memory");
-        sum += a[(first_page + n) * page];
+        sum += a[(first_page + n) * page + lane];
         asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(end)::"memory");
-        took_ns[n] = static_cast<std::uint32_t>(end - begin);
+        if (lane == 0) took_ns[n] = static_cast<std::uint32_t>(end - begin);
     }
     use(sum, took_ns);
 }

@@ -15,6 +15,7 @@ namespace gpuio::platform {
 /// As on the host device.
 inline constexpr std::uint32_t kMaxHandSteps = 1024;
 inline constexpr std::uint32_t kLooksAtHostOneIn = 8;
+inline constexpr bool kLanesRunInStep = true;
 inline constexpr bool kGathersInSteps = true;
 inline constexpr std::size_t kLeastPrefetched = ~std::size_t{0};
 inline void prefetch_line(const std::byte*) {}

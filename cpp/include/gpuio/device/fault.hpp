@@ -48,13 +48,16 @@ public:
     /// Takes the next steps that need no waiting. Out of line: it is large, and all accesses of a
     /// program share it.
     GPUIO_DEVICE GPUIO_NOINLINE void advance() {
+        const bool was_copying = step_ == Step::kCopying;
         if (step_ == Step::kLooking) look();
         if (step_ == Step::kNeedsFrame && place_.admitted(cache_)) seek_frame();
         if (step_ == Step::kWritingBack) poll_write_back();
         if (step_ == Step::kCopyingOut) copy_out();
         if (step_ == Step::kNeedsSlot) issue();
         if (step_ == Step::kWaiting) poll_read();
-        if (step_ == Step::kCopying) copy();
+        // Lanes that run in step would stand by while this one copies the whole page, piece by
+        // piece: in the next turn they take part.
+        if (step_ == Step::kCopying && (was_copying || !platform::kLanesRunInStep)) copy();
     }
 
     /// The frame's bytes, once the fault is ready.

@@ -15,6 +15,7 @@ namespace gpuio::platform {
 /// Frames the CLOCK hand looks at before its caller gets a turn at other things.
 inline constexpr std::uint32_t kMaxHandSteps = 1024;
 inline constexpr std::uint32_t kLooksAtHostOneIn = 8;
+inline constexpr bool kLanesRunInStep = false;
 /// How `ArrayRef::gather` goes about it; and from how many elements on it pays to ask for all
 /// first.
 inline constexpr bool kGathersInSteps = false;
