@@ -133,8 +133,8 @@ BENCH_KERNEL void gather(Source a, std::uint64_t records, std::uint64_t record,
     use(sum, sink);
 }
 
-/// The lanes of a warp, or only one of them, read an element each of a page that nobody has touched,
-/// again and again; one writes down how long each took, in nanoseconds.
+/// The lanes of a warp, or only one of them, read an element each of a page that nobody has
+/// touched, again and again; one writes down how long each took, in nanoseconds.
 BENCH_KERNEL void time_faults(Paged a, std::uint64_t first_page, std::uint64_t page,
                               unsigned each, unsigned lanes, std::uint32_t* took_ns) {
     const unsigned lane = threadIdx.x % 32;
