@@ -381,7 +381,7 @@ GPUIO_DEVICE GPUIO_NOINLINE device::HeldPage PinGuard<T>::hold(ArrayRef<T> array
     const std::uint64_t held = on_page - (before - (index - first));
     const std::uintptr_t zero =
         reinterpret_cast<std::uintptr_t>(page + offset) - index * sizeof(Value);
-    return {zero, first, left < held ? left : held, word};
+    return {zero, first, first + (left < held ? left : held), word};
 }
 
 }  // namespace gpuio

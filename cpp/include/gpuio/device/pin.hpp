@@ -23,10 +23,13 @@ namespace device {
 struct HeldPage {
     std::uintptr_t zero = 0;        ///< where element 0 would lie, were all of them in one piece
     std::size_t first = 0;
-    std::size_t count = 0;
+    std::size_t end = 0;            ///< behind the last
     std::uint64_t* word = nullptr;  ///< the page's table word, if it is pinned
 
-    GPUIO_DEVICE bool has(std::size_t index) const { return index - first < count; }
+    /// Two compares, which a CPU fuses with their branches, are less than a subtraction and one.
+    GPUIO_DEVICE bool has(std::size_t index) const {
+        return !GPUIO_RARELY(index < first) && !GPUIO_RARELY(index >= end);
+    }
     GPUIO_DEVICE std::byte* at(std::size_t index, std::size_t element_bytes) const {
         return reinterpret_cast<std::byte*>(zero + index * element_bytes);
     }
@@ -120,7 +123,7 @@ public:
         if (held_.zero % alignof(Value) != 0) return {nullptr, 0};
         if constexpr (!std::is_const_v<T>) dirty_ = true;
         return {reinterpret_cast<T*>(held_.at(index, sizeof(Value))),
-                held_.count - (index - held_.first)};
+                held_.end - index};
     }
 
     /// Whether the page of the element is held.
@@ -187,15 +190,15 @@ private:
 
     /// Holds the page of `index` instead. False when that cannot be; then nothing is held.
     GPUIO_DEVICE GPUIO_INLINE bool move_to(std::size_t index) {
-        const bool follows = held_.word != nullptr && index == held_.first + held_.count;
+        const bool follows = held_.word != nullptr && index == held_.end;
         const device::HeldPage next = device::slow_call<&PinGuard::move>(
             array_, held_.word, dirty_, index, follows);
         held_.zero = next.zero;
         held_.first = next.first;
-        held_.count = next.count;
+        held_.end = next.end;
         held_.word = next.word;
         dirty_ = false;
-        return held_.count != 0;
+        return held_.end != 0;
     }
 
     using Passed = typename ArrayRef<T>::Passed;
