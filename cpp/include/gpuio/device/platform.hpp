@@ -7,6 +7,10 @@
 ///
 ///     uint32_t kMaxHandSteps                           // of the CLOCK hand in one attempt
 ///     uint32_t kLooksAtHostOneIn                       // turns of a wait; looks cost a bus time
+///     bool     kLanesRunInStep                         // a warp's lanes, where nothing parts them
+///     bool     kGathersInSteps                         // `gather`: all looks, then all elements
+///     size_t   kLeastPrefetched                        // `gather`: from here on by prefetch_line
+///     void     prefetch_line(const std::byte*)         // a hint to the processor's cache
 ///     uint64_t load_relaxed(const uint64_t*), load_acquire(const uint64_t*)
 ///     void     store_relaxed(uint64_t*, uint64_t), store_release(uint64_t*, uint64_t)
 ///     bool     compare_exchange(uint64_t*, uint64_t& expected, uint64_t desired)  // acq_rel

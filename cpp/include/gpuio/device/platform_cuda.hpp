@@ -17,7 +17,7 @@ inline constexpr std::uint32_t kMaxHandSteps = 64;
 /// One turn in so many of a wait, the word that says whether the service lives is looked at.
 inline constexpr std::uint32_t kLooksAtHostOneIn = 64;
 
-/// A warp's lanes, where nothing parts them.
+/// A warp's lanes do, where nothing parts them.
 inline constexpr bool kLanesRunInStep = true;
 /// A lane has several loads in flight if nothing between them waits.
 inline constexpr bool kGathersInSteps = true;
